@@ -1,0 +1,1 @@
+"""Residual blocks, built from the rules."""

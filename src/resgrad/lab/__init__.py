@@ -1,0 +1,1 @@
+"""The laboratory (extra `resgrad[lab]`): figures, diagrams, optimisers, training, sweeps, data."""

@@ -1,0 +1,1 @@
+"""Measuring functions that keep the `y, vjp` contract: checks, Jacobians."""

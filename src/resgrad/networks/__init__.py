@@ -1,0 +1,1 @@
+"""Stacks of blocks: all activations forward, all gradients backward."""

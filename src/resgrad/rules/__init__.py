@@ -1,0 +1,1 @@
+"""Derivative rules: one function each, `y, vjp = f(x, *parameters, **settings)`."""
