@@ -1,0 +1,63 @@
+"""Sphinx configuration; ``sphinx-build -c . docs build/html`` builds the site from the top of the project."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+EXTENSIONS = ROOT / "docs" / "_extensions"
+sys.path.insert(0, str(EXTENSIONS))
+# The kernels of the pages import the checks from the same place.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(EXTENSIONS), os.environ.get("PYTHONPATH")]))
+
+project = "Residual gradients"
+author = "The Residual gradients maintainers"
+copyright = "2026, the Residual gradients maintainers; text under CC BY 4.0, code under MIT"  # noqa: A001
+release = "0.1.0"
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinxcontrib.bibtex",
+    "check_directives",
+    "equations",
+    "mathml",
+    "page_keys",
+    "pictures",
+    "source_code",
+]
+exclude_patterns = ["_*"]
+source_suffix = {".md": "myst-nb"}
+nitpicky = True
+numfig = True
+numfig_secnum_depth = 0
+numfig_format = {"figure": "Figure %s", "table": "Table %s"}
+math_eqref_format = "({number})"
+
+myst_enable_extensions = ["attrs_block", "attrs_inline", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_custom_formats = {".md": ["reader.notebook_of", {}, False]}
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_render_markdown_format = "myst"
+nb_mime_priority_overrides = [("*", "text/markdown", 1)]
+nb_merge_streams = True
+bibtex_bibfiles = ["docs/references.bib"]
+bibtex_default_style = "plain"
+bibtex_reference_style = "author_year"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_google_docstring = False
+napoleon_use_param = False
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "Residual gradients"
+html_static_path = ["docs/_static"]
+html_show_sphinx = False
+html_show_search_summary = False
+html_copy_source = False
+html_last_updated_fmt = None

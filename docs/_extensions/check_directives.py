@@ -1,0 +1,126 @@
+"""The directives of a checked page: ``{derivation}``, ``{checked}`` (the mark under an equation), ``{not-run}``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from check_domain import domain_of
+from checking import Fault, NearMiss, Record
+from docutils import nodes
+from docutils.parsers.rst import directives
+from folds import details, summary
+from reader import rows
+from sphinx.application import Sphinx
+from sphinx.directives.patches import MathDirective
+from sphinx.util.docutils import SphinxDirective
+
+
+class derivation(nodes.Element):  # noqa: N801
+    """The rows of a derivation, with a number and an anchor like a displayed equation."""
+
+
+class derivation_step(nodes.Element):  # noqa: N801
+    """One row: its step as TeX, split where it aligns, and its reason as children."""
+
+
+class Math(MathDirective):
+    """Sphinx's `math` with the option `unchecked`: why this display states nothing to evaluate."""
+
+    option_spec: ClassVar = {**MathDirective.option_spec, "unchecked": directives.unchanged_required}
+
+
+class Derivation(SphinxDirective):
+    """Rows ``step | reason``, each shown by itself, evaluated as one chain under one label."""
+
+    has_content = True
+    option_spec: ClassVar = {"label": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Number the derivation like an equation and lay out its rows."""
+        label = self.options["label"]
+        domain = self.env.domains.math_domain
+        node = derivation("", derivation=label, docname=self.env.current_document.docname)
+        self.set_source_info(node)
+        domain.note_equation(node["docname"], label, location=node)
+        node["number"] = domain.get_equation_number_for(label)
+        for row in rows("\n".join(self.content)):
+            step = derivation_step("", step=row.step)
+            step += self.parse_inline(row.reason)[0]
+            node += step
+        target = nodes.target("", "", ids=[nodes.make_id(f"equation-{label}")])
+        self.state.document.note_explicit_target(target)
+        return [target, node]
+
+
+class Checked(SphinxDirective):
+    """The mark under an equation, made from the record that the page's kernel left."""
+
+    has_content = True
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Note the record and show its strength, with the code and the near misses in a fold."""
+        record = _record("\n".join(self.content))
+        entry = {**json.loads("\n".join(self.content)), "sentence": record.sentence()}
+        entry["docname"] = self.env.current_document.docname
+        domain_of(self.env).records[record.label] = entry
+        fold = details("", classes=["check"], check=record.label)
+        fold += summary("", "", nodes.inline("", "= ", classes=["sign"]), nodes.Text(record.sentence()))
+        fold += _code(record.code)
+        if record.near:
+            fold += _near_misses(record.near)
+        return [fold]
+
+
+class NotRun(SphinxDirective):
+    """A code block that the build does not run, with the reason."""
+
+    has_content = True
+    required_arguments = 1
+    option_spec: ClassVar = {"because": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Show the code and, below it, why the build does not run it."""
+        if "because" not in self.options:
+            raise self.error("{not-run} needs the option :because:, the reason why the build does not run it")
+        code = nodes.literal_block("\n".join(self.content), "\n".join(self.content))
+        code.update_all_atts({"language": self.arguments[0], "runs": "not"})
+        because = nodes.paragraph("", "", classes=["not-run"])
+        because += [nodes.Text("Not run by this build: "), *self.parse_inline(self.options["because"])[0]]
+        return [code, because]
+
+
+def _record(payload: str) -> Record:
+    fields = json.loads(payload)
+    fields["near"] = tuple(NearMiss(**miss) for miss in fields["near"])
+    fields["faults"] = tuple(Fault(**fault) for fault in fields["faults"])
+    fields["calls"] = tuple(fields["calls"])
+    return Record(**fields)
+
+
+def _code(code: str) -> nodes.literal_block:
+    return nodes.literal_block(code, code, language="pycon", runs="check")
+
+
+def _near_misses(near: tuple[NearMiss, ...]) -> nodes.bullet_list:
+    """The near misses, struck through, each with its distance and what is wrong with it."""
+    items = nodes.bullet_list("", classes=["near-misses"])
+    for miss in near:
+        how = "rejected by its shapes" if miss.off is None else f"off by {miss.off:.2g}"
+        text = nodes.paragraph("", "", nodes.inline("", "wrong: ", classes=["visually-hidden"]))
+        text += nodes.inline("", "", nodes.math(miss.tex, miss.tex), classes=["near-miss"])
+        text += nodes.Text(f" {how}" + (f" ({miss.remark})" if miss.remark else ""))
+        items += nodes.list_item("", text)
+    return items
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives and their nodes."""
+    app.setup_extension("check_domain")
+    app.setup_extension("folds")
+    app.add_directive("math", Math, override=True)
+    app.add_directive("derivation", Derivation)
+    app.add_directive("checked", Checked)
+    app.add_directive("not-run", NotRun)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,219 @@
+"""The Sphinx domain that keeps every display and every check of the site, and stops the build at a fault.
+
+`displays` and `records` are by label, `faults` by page. Nothing is raised while pages are read, so one build
+reports all faults of all pages, each with file, line and column; then it stops, before any page is written.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Set
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from reader import DISPLAYS, Fence, fences
+from sphinx.addnodes import desc, pending_xref
+from sphinx.application import Sphinx
+from sphinx.domains import Domain
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+LOGGER = logging.getLogger(__name__)
+_EQUATION_LINK = re.compile(r":eq:`([\w-]+)`")
+
+
+class CheckDomain(Domain):
+    """Displays, checks and faults of all pages."""
+
+    name = "check"
+    label = "checked equations"
+    data_version = 1
+    initial_data: ClassVar[dict[str, Any]] = {"displays": {}, "records": {}, "faults": {}}
+    #: Whether this build read any page.
+    updated = False
+
+    @property
+    def displays(self) -> dict[str, dict[str, Any]]:
+        """Label -> docname, line, tex, kind, links (labels of the equations its reasons name), unchecked."""
+        return self.data["displays"]
+
+    @property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Label -> the record of its check, with docname and sentence."""
+        return self.data["records"]
+
+    @property
+    def faults(self) -> dict[str, list[tuple[int, int, str]]]:
+        """Page -> its faults as (line, column, message)."""
+        return self.data["faults"]
+
+    def clear_doc(self, docname: str) -> None:
+        """Forget a page before it is read again."""
+        for table in (self.displays, self.records):
+            for label in [label for label, entry in table.items() if entry["docname"] == docname]:
+                del table[label]
+        self.faults.pop(docname, None)
+
+    def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
+        """Take over what a parallel reader found in `docnames`."""
+        for table in ("displays", "records"):
+            found = otherdata[table].items()
+            self.data[table].update({k: v for k, v in found if v["docname"] in docnames})
+        self.faults.update({page: f for page, f in otherdata["faults"].items() if page in docnames})
+
+    def rests_on(self, label: str) -> list[str]:
+        """The equations that this one uses: named in its reasons, or documented by the code that it calls."""
+        calls = self.records.get(label, {}).get("calls", ())
+        by_code = [link for call in calls for link in equation_links(call)]
+        named = {*self.displays[label]["links"], *by_code} - {label}
+        return sorted(named & self.displays.keys())
+
+    def used_by(self, label: str) -> list[str]:
+        """The equations that rest on this one."""
+        return [other for other in sorted(self.displays) if label in self.rests_on(other)]
+
+
+def domain_of(env: BuildEnvironment) -> CheckDomain:
+    """The check domain of a build."""
+    domain = env.get_domain("check")
+    assert isinstance(domain, CheckDomain)
+    return domain
+
+
+def equation_links(qualified: str) -> list[str]:
+    """The equations that the docstring of ``package.module.function`` links to."""
+    module, _, name = qualified.rpartition(".")
+    return _EQUATION_LINK.findall(getattr(importlib.import_module(module), name).__doc__ or "")
+
+
+def source_fences(env: BuildEnvironment, docname: str) -> tuple[Fence, ...]:
+    """The fences of a page's source file."""
+    return fences(Path(env.doc2path(docname)).read_text("utf-8"))
+
+
+def note_page(app: Sphinx, doctree: nodes.document) -> None:
+    """After a page was read: note its displays and what is wrong with them."""
+    docname, domain = app.env.current_document.docname, domain_of(app.env)
+    page = [f for f in source_fences(app.env, docname) if f.is_directive]
+    shown = [f for f in page if f.kind in DISPLAYS]
+    for fence in shown:
+        if fence.label:
+            domain.displays[fence.label] = _display(docname, fence, doctree)
+    faults = [*_display_faults(page), *_doctree_faults(doctree), *_record_faults(domain, docname, page)]
+    if faults:
+        domain.faults[docname] = sorted(set(faults))
+
+
+def _display(docname: str, fence: Fence, doctree: nodes.document) -> dict[str, Any]:
+    return {
+        "docname": docname,
+        "line": fence.line,
+        "kind": fence.kind,
+        "tex": fence.tex,
+        "unchecked": fence.options.get("unchecked", ""),
+        "links": _links(doctree, fence.label),
+    }
+
+
+def _links(doctree: nodes.document, label: str) -> list[str]:
+    """The equations that the reasons of a derivation refer to."""
+    for node in doctree.findall(nodes.Element):
+        if node.get("derivation") == label:
+            return sorted({x["reftarget"] for x in node.findall(pending_xref) if x["refdomain"] == "math"})
+    return []
+
+
+def _display_faults(page: list[Fence]) -> Iterator[tuple[int, int, str]]:
+    """Displays and checks that do not come in pairs."""
+    below: list[Fence | None] = [*page[1:], None]
+    checks = [f.label for f in page if f.kind == "check"]
+    for fence, following in zip(page, below, strict=True):
+        if fence.kind in DISPLAYS:
+            yield from _pair_faults(fence, following)
+        elif fence.kind == "check" and checks.count(fence.label) > 1:
+            yield fence.line, 1, f"two checks of {fence.label}"
+        elif fence.kind == "check" and not fence.label:
+            yield fence.line, 1, "a check without a label"
+
+
+def _pair_faults(display: Fence, following: Fence | None) -> Iterator[tuple[int, int, str]]:
+    if not display.label:
+        yield display.line, 1, "a displayed equation without a label"
+    elif "unchecked" in display.options:
+        if not display.options["unchecked"]:
+            yield display.line, 1, f"{display.label}: say why it is unchecked"
+    elif following is None or (following.kind, following.label) != ("check", display.label):
+        yield display.line, 1, f"{display.label} has no check right under it"
+
+
+def _doctree_faults(doctree: nodes.document) -> Iterator[tuple[int, int, str]]:
+    """Displays without a label and code that nothing runs, wherever they are nested."""
+    for node in doctree.findall(nodes.math_block):
+        if not node.get("label"):
+            yield node.line or 1, 1, "a displayed equation without a label"
+    for node in doctree.findall(nodes.literal_block):
+        if not (node.get("runs") or _is_run(node)):
+            yield node.line or 1, 1, "nothing runs this code: use {code-cell} python, or {not-run} with a reason"
+
+
+def _is_run(node: nodes.Node | None) -> bool:
+    """Whether a code block is a cell or its output, a docstring's, or taken from the source."""
+    while node is not None:
+        if isinstance(node, desc) or (isinstance(node, nodes.Element) and node.get("nb_element")):
+            return True
+        node = node.parent
+    return False
+
+
+def _record_faults(domain: CheckDomain, docname: str, page: list[Fence]) -> Iterator[tuple[int, int, str]]:
+    """The faults that the kernel found, at their place in the file."""
+    for label, record in domain.records.items():
+        if record["docname"] == docname:
+            for fault in record["faults"]:
+                yield _place(fault, label, page)
+
+
+def _place(fault: dict[str, Any], label: str, page: list[Fence]) -> tuple[int, int, str]:
+    in_tex = fault["source"] == "tex"
+    for fence in page:
+        if fence.label == label and (fence.kind in DISPLAYS) == in_tex:
+            return fence.line + fault["line"] - 1, fault["column"], f"{label}: {fault['message']}"
+    return 1, 1, f"{label}: {fault['message']}"
+
+
+def stop_at_faults(app: Sphinx, env: BuildEnvironment) -> None:
+    """Report every fault with its place, then stop the build."""
+    domain = domain_of(env)
+    for docname, faults in sorted(domain.faults.items()):
+        for line, column, message in faults:
+            LOGGER.error(message, location=f"{env.doc2path(docname)}:{line}:{column}")
+    count = sum(map(len, domain.faults.values()))
+    if count:
+        raise ExtensionError(f"{count} fault{'s' if count > 1 else ''} in the equations; no page was written")
+
+
+def pages_with_faults(app: Sphinx, env: BuildEnvironment, *changes: Iterable[str]) -> list[str]:
+    """Pages that must be read again so that a second build does not pass over their faults."""
+    return sorted(domain_of(env).faults.keys() & env.found_docs)
+
+
+def write_json(app: Sphinx, exception: Exception | None) -> None:
+    """Write ``checks.json``, the measured errors, beside the pages (their last digits differ between machines)."""
+    if exception is None and app.builder.format == "html":
+        records = domain_of(app.env).records
+        text = json.dumps({label: records[label] for label in sorted(records)}, indent=1, sort_keys=True)
+        Path(app.outdir, "checks.json").write_text(text + "\n", "utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Wire the domain into a build."""
+    app.add_domain(CheckDomain)
+    app.connect("doctree-read", note_page)
+    app.connect("env-get-outdated", pages_with_faults)
+    app.connect("env-check-consistency", stop_at_faults)
+    app.connect("build-finished", write_json)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

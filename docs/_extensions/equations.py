@@ -1,0 +1,243 @@
+"""The index of all equations, their permanent pages ``t/R017.html`` and the counts that pages state.
+
+All of it is collected by the build when every page has been read: nobody types a dependency or a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tags
+from check_domain import CheckDomain, domain_of
+from docutils import nodes
+from folds import details
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util.nodes import make_refnode
+
+_TAGGED = "t/{}"
+
+
+class equation_index(nodes.Element):  # noqa: N801 - docutils nodes are named after their element
+    """Where the index goes once all pages have been read."""
+
+
+class site_count(nodes.Inline, nodes.TextElement):  # noqa: N801
+    """A count of the site, by name."""
+
+
+class Equations(SphinxDirective):
+    """``{equations}``: the table of all equations of the site."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a place for the table."""
+        return [equation_index()]
+
+
+class SiteCount(SphinxRole):
+    """``{site}`executed` ``: a number that the build counted."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Leave a place for the number."""
+        if self.text not in COUNTS:
+            raise ExtensionError(f"{{site}}`{self.text}`: it must be one of {', '.join(COUNTS)}")
+        return [site_count("", "", count=self.text)], []
+
+
+def _executed(domain: CheckDomain) -> int:
+    return sum(not record["why_not"] for record in domain.records.values())
+
+
+def _near_misses(domain: CheckDomain) -> int:
+    return sum(len(record["near"]) for record in domain.records.values())
+
+
+COUNTS: dict[str, Callable[[CheckDomain], int]] = {
+    "equations": lambda domain: len(domain.displays),
+    "checked": lambda domain: len(domain.records),
+    "executed": _executed,
+    "near-misses": _near_misses,
+}
+
+
+def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the index, the counts and what belongs in each fold into a page."""
+    domain = domain_of(app.env)
+    link = _Linker(app, docname)
+    for place in list(doctree.findall(site_count)):
+        place.replace_self(nodes.Text(str(COUNTS[place["count"]](domain))))
+    for fold in doctree.findall(details):
+        if "check" in fold:
+            _fill_fold(fold, domain, link)
+    for index in list(doctree.findall(equation_index)):
+        index.replace_self(_table(domain, link))
+
+
+class _Linker:
+    """Makes the links from one page."""
+
+    def __init__(self, app: Sphinx, docname: str) -> None:
+        self.app, self.docname, self.tags = app, docname, tags.load()
+
+    def equation(self, label: str) -> nodes.Node:
+        """The equation's number, linked."""
+        env, domain = self.app.env, self.app.env.domains.math_domain
+        content = nodes.inline("", label)
+        found = domain.resolve_xref(env, self.docname, self.app.builder, "eq", label, content, content)
+        return found or content
+
+    def page(self, docname: str) -> nodes.Node:
+        """The page's title, linked."""
+        title = self.app.env.titles[docname].astext()
+        return make_refnode(self.app.builder, self.docname, docname, "", nodes.Text(title))
+
+    def tag(self, label: str) -> nodes.Node:
+        """The permanent tag, linked to its page."""
+        tag = self.tags[label].tag
+        uri = self.app.builder.get_relative_uri(self.docname, _TAGGED.format(tag))
+        return nodes.reference("", tag, refuri=uri, internal=True, classes=["tag"])
+
+    def code(self, qualified: str) -> nodes.Node:
+        """The function's name, linked to its reference entry."""
+        name = qualified.rpartition(".")[2]
+        env, domain = self.app.env, self.app.env.domains.python_domain
+        content = nodes.literal("", name)
+        target = nodes.Element(**{"py:module": None, "py:class": None, "refspecific": False})
+        found = domain.resolve_xref(
+            env, self.docname, self.app.builder, "func", qualified, target, content
+        )  # type: ignore[arg-type]
+        return found or content
+
+
+def _fill_fold(fold: nodes.Element, domain: CheckDomain, link: _Linker) -> None:
+    label = fold["check"]
+    fold[0] += [nodes.Text(" "), link.tag(label)]
+    for heading, items in _relations(domain, label, link):
+        fold += nodes.paragraph("", f"{heading} ", *_joined(items), classes=["relations"])
+
+
+def _relations(domain: CheckDomain, label: str, link: _Linker) -> Iterator[tuple[str, list[nodes.Node]]]:
+    """What an equation rests on and what uses it, as far as there is any."""
+    calls = domain.records[label]["calls"]
+    yield from (
+        (heading, items)
+        for heading, items in (
+            ("Rests on", [link.equation(other) for other in domain.rests_on(label)]),
+            ("Used by", [link.equation(other) for other in domain.used_by(label)]),
+            ("Code", [link.code(call) for call in calls]),
+        )
+        if items
+    )
+
+
+def _joined(items: list[nodes.Node]) -> list[nodes.Node]:
+    """The items with commas between them."""
+    return [part for item in items for part in (item, nodes.Text(", "))][:-1]
+
+
+def _table(domain: CheckDomain, link: _Linker) -> nodes.table:
+    heads = ("Equation", "Tag", "Page", "Check", "Code", "Rests on", "Used by")
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
+    group += nodes.thead("", _row([[nodes.Text(head)] for head in heads]))
+    ordered = sorted(domain.displays, key=lambda label: _number(link, label))
+    group += nodes.tbody("", *(_row(_cells(domain, label, link)) for label in ordered))
+    return nodes.table("", group, classes=["equation-index"])
+
+
+def _number(link: _Linker, label: str) -> tuple[int, str]:
+    text = link.equation(label).astext().strip("()")
+    return (int(text) if text.isdigit() else 0, label)
+
+
+def _cells(domain: CheckDomain, label: str, link: _Linker) -> list[list[nodes.Node]]:
+    display, record = domain.displays[label], domain.records.get(label)
+    calls = record["calls"] if record else ()
+    return [
+        [link.equation(label)],
+        [link.tag(label)],
+        [link.page(display["docname"])],
+        [nodes.Text(_strength(display, record))],
+        _joined([link.code(call) for call in calls]),
+        _joined([link.equation(other) for other in domain.rests_on(label)]),
+        _joined([link.equation(other) for other in domain.used_by(label)]),
+    ]
+
+
+def _strength(display: dict[str, Any], record: dict[str, Any] | None) -> str:
+    if record is None:
+        return f"not checked: {display['unchecked']}"
+    exact = "; both sides agree to the last bit" if record["error"] == 0 else ""
+    return str(record["sentence"]) + exact
+
+
+def _row(cells: list[list[nodes.Node]]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+
+
+def note_tag_faults(app: Sphinx, env: BuildEnvironment) -> None:
+    """Stop at equations or figures without a tag and at tags that lost theirs."""
+    labels = env.domains.standard_domain.anonlabels
+    figures = [label for label in labels if label.startswith("fig-")]
+    found = list(tags.faults(tags.load(), [*domain_of(env).displays, *figures]))
+    if found:
+        raise ExtensionError("; ".join(found))
+
+
+def tag_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """A page for each tag: what it names, where it stands, since when, how to cite it."""
+    domain = domain_of(app.env)
+    for tag in tags.load().values():
+        yield _TAGGED.format(tag.tag), {"title": tag.tag, "body": _tag_body(app, domain, tag)}, "page.html"
+
+
+def _tag_body(app: Sphinx, domain: CheckDomain, tag: tags.Tag) -> str:
+    lines = [f"<h1>{tag.tag}</h1>", f"<p>The {tag.kind} <code>{tag.label}</code>, since version {tag.since}.</p>"]
+    if tag.retired:
+        return "\n".join([*lines, f"<p>Retired: {tag.retired}</p>"])
+    if tag.kind == "equation":
+        docname, anchor = domain.displays[tag.label]["docname"], f"equation-{tag.label}"
+        lines += [_statement(domain, tag.label)]
+    else:
+        docname, anchor, *_ = app.env.domains.standard_domain.anonlabels[tag.label]
+    uri = app.builder.get_relative_uri(_TAGGED.format(tag.tag), docname)
+    title = app.env.titles[docname].astext()
+    lines += [
+        f'<p>It stands on the page <a href="{uri}#{anchor}">{title}</a>.</p>',
+        f"<p>To cite it: {app.config.project}, version {app.config.release}, tag {tag.tag}.</p>",
+    ]
+    return "\n".join(lines)
+
+
+def _statement(domain: CheckDomain, label: str) -> str:
+    from mathml import to_mathml
+
+    sentence = domain.records[label]["sentence"] if label in domain.records else ""
+    return to_mathml(domain.displays[label]["tex"], display=True) + f"<p>{sentence}</p>"
+
+
+def note_update(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Remember whether this build reads any page."""
+    domain_of(env).updated = bool(docnames)
+
+
+def pages_to_write(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """All pages once one of them was read: numbers, counts and relations of the others may have moved."""
+    return sorted(env.found_docs) if domain_of(env).updated else []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Wire index, counts and tag pages into a build."""
+    app.setup_extension("check_domain")
+    app.add_node(equation_index)
+    app.add_node(site_count)
+    app.add_directive("equations", Equations)
+    app.add_role("site", SiteCount())
+    app.connect("doctree-resolved", fill)
+    app.connect("env-before-read-docs", note_update)
+    app.connect("env-updated", pages_to_write)
+    app.connect("env-check-consistency", note_tag_faults, priority=600)
+    app.connect("html-collect-pages", tag_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

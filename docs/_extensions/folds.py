@@ -1,0 +1,47 @@
+"""Folds: HTML's ``<details>``, which open without JavaScript. ``{fold} Title`` folds a solution or a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+
+class details(nodes.Element):  # noqa: N801 - docutils nodes are named after their element
+    """A fold; its first child is the `summary`."""
+
+
+class summary(nodes.TextElement):  # noqa: N801
+    """The line of a fold that is always shown."""
+
+
+class Fold(SphinxDirective):
+    """``{fold} Title``: its content is folded below its title."""
+
+    has_content = True
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the title and the content."""
+        fold = details("", summary("", "", *self.parse_inline(self.arguments[0])[0]))
+        fold += self.parse_content_to_nodes()
+        return [fold]
+
+
+def _visit(self: Any, node: nodes.Element) -> None:
+    self.body.append(self.starttag(node, type(node).__name__, suffix=""))
+
+
+def _depart(self: Any, node: nodes.Element) -> None:
+    self.body.append(f"</{type(node).__name__}>\n")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive and its nodes."""
+    app.add_node(details, html=(_visit, _depart))
+    app.add_node(summary, html=(_visit, _depart))
+    app.add_directive("fold", Fold)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
