@@ -1,0 +1,151 @@
+"""The TeX of the pages becomes MathML that three browsers set right and that obeys the site's policy."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+import mathml
+
+SAMPLES = [
+    r"\bar x = \skippath{\bar y} + \branch{\bar y J_F}",
+    r"\bar x = \bar y + \left( \bar y W_2^\top \odot \phi'(a) \right) W_1^\top",
+    r"\begin{aligned} \bar x_l &= \bar x_L \prod_{k=l}^{L-1} (I + J_k) \\ &\approx \tfrac12 \end{aligned}",
+    r"|x| = \begin{cases} x & x > 0 \\ -x & \text{otherwise} \end{cases}",
+    r"\lVert \bar y \rVert \le \left\lVert \frac{\partial \mathcal L}{\partial x} \right\rVert \!+ 1",
+    r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix} \in \mathbb R^{n \times n}",
+    r"\begin{array}{lr} a & b \end{array} \operatorname{rank} J \ne \max_i \sqrt{x_i}",
+    r"\underbrace{\bar y}_{\text{skip}} + \overbrace{\bar y J_F}^{\text{branch}}",
+    r"\langle u, v \rangle \quad \to 0 \mapsto \infty",
+    r"\overline{ab} \underline{c} \hat x \tilde \beta \dot z \vec v \mathbf{x} \mathrm d x \ldots \cdots",
+]
+
+
+@pytest.mark.parametrize("display", [False, True])
+@pytest.mark.parametrize("tex", SAMPLES)
+def test_no_inline_style_and_no_named_entity(tex, display):
+    written = mathml.to_mathml(tex, display=display)
+    assert "style=" not in written.replace("mathstyle=", "").replace("displaystyle=", "")
+    assert "&Apply" not in written
+    assert ('display="block"' in written) is display
+
+
+def test_a_bar_over_a_small_letter_is_a_stretchy_accent():
+    written = mathml.to_mathml(r"\bar x", display=False)
+    assert written == '<math><mover accent="true"><mi>x</mi><mo stretchy="true">\u203e</mo></mover></math>'
+
+
+@pytest.mark.parametrize("tex", [r"\bar W", r"\bar{\mathcal L}", r"\bar\Theta"])
+def test_a_bar_over_a_capital_is_no_accent(tex):
+    written = mathml.to_mathml(tex, display=False)
+    assert "accent" not in written
+    assert '<mo stretchy="true">\u203e</mo></mover>' in written
+
+
+def test_terms_are_coloured_by_class():
+    written = mathml.to_mathml(r"\skippath{a} + \branch{b}", display=True)
+    assert '<mrow class="skip"><mi>a</mi></mrow>' in written
+    assert '<mrow class="branch"><mi>b</mi></mrow>' in written
+
+
+@pytest.mark.parametrize(
+    ("tex", "message"),
+    [
+        (r"\foo", "Unknown command"),
+        (r"\color{blue} x", r"\\skippath"),
+        (r"\textcolor{red}{x}", r"\\branch"),
+        (r"\boxed{x}", "not rendered"),
+        (r"a & b", "table"),
+        (r"\frac{1}{", "."),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(tex, message):
+    with pytest.raises(mathml.MathError, match=message):
+        mathml.to_mathml(tex, display=True)
+
+
+def test_a_style_without_a_class_is_refused(monkeypatch):
+    monkeypatch.setattr(mathml, "CLASSES", {})
+    with pytest.raises(mathml.MathError, match="no class stands for the style"):
+        mathml.to_mathml(r"a \! b \! c", display=True)
+
+
+def test_every_class_has_a_rule():
+    css = (Path(mathml.__file__).parents[1] / "_static" / "css" / "resgrad.css").read_text("utf-8")
+    assert all(f".{name}" in css for name in mathml.CLASSES.values())
+
+
+@given(st.text(alphabet="abx\\{}_^&+= 12barfct", max_size=30))
+def test_any_text_is_written_or_refused(tex):
+    try:
+        written, offset = mathml.to_mathml(tex, display=False), 0
+    except mathml.MathError as error:
+        written, offset = "<math>", error.offset
+    assert written.startswith("<math")
+    assert 0 <= offset <= len(tex)
+
+
+def test_steps_are_split_where_they_align():
+    aligned = mathml.step_html(r"\bar x &= \bar y")
+    assert aligned.startswith('<div class="lhs"><math')
+    assert '<div class="rhs"' in aligned
+    assert mathml.step_html("x = y").startswith('<div class="whole">')
+
+
+def test_only_a_wide_equation_is_reached_by_the_tab_key():
+    assert "tabindex" not in mathml.equation_html("x = y")
+    assert 'aria-label="Equation 3"' in mathml.equation_html(
+        " + ".join("abcdefghijklmnop"), name="Equation 3"
+    )
+
+
+def _build(folder: Path, text: str, builder: str) -> Path:
+    source = folder / "source"
+    source.mkdir()
+    (source / "conf.py").write_text(
+        "extensions = ['mathml']\nhtml_theme = 'furo'\nproject = 'p'\nnumfig = True\n"
+        "version = '1'\nepub_show_urls = 'no'\n",
+        "utf-8",
+    )
+    (source / "index.rst").write_text(text, "utf-8")
+    out = folder / builder
+    app = Sphinx(source, source, out, folder / "doctrees", builder, status=None, warning=io.StringIO())
+    app.build()
+    return out
+
+
+_PAGE = """Title
+=====
+
+.. math:: \\bar x = \\bar y + \\bar y J_F
+   :label: eq-one
+
+Inline :math:`\\bar x` and :eq:`eq-one`.
+"""
+
+
+def test_a_page_shows_number_link_and_no_tex(tmp_path):
+    page = (_build(tmp_path, _PAGE, "html") / "index.html").read_text("utf-8")
+    assert 'id="equation-eq-one"' in page
+    assert '<span class="eqno">(1)<a class="headerlink" href="#equation-eq-one"' in page
+    assert 'href="#equation-eq-one">(1)</a>' in page
+    assert "\\bar" not in page
+    assert "mathjax" not in page.lower()
+
+
+@pytest.mark.parametrize("builder", ["text", "singlehtml", "epub"])
+def test_other_formats_are_built(tmp_path, builder):
+    out = _build(tmp_path, _PAGE, builder)
+    if builder == "epub":
+        assert 'xmlns="http://www.w3.org/1998/Math/MathML"' in (out / "index.xhtml").read_text("utf-8")
+
+
+def test_bad_tex_stops_the_build_at_its_line(tmp_path):
+    with pytest.raises(ExtensionError, match=r'index\.rst:4: Unknown command "\\foo"'):
+        _build(tmp_path, "Title\n=====\n\n.. math:: \\foo\n", "html")
