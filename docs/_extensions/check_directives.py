@@ -10,6 +10,7 @@ from checking import Fault, NearMiss, Record
 from docutils import nodes
 from docutils.parsers.rst import directives
 from folds import details, summary
+from mathml import depart_derivation, depart_derivation_step, visit_derivation, visit_derivation_step
 from reader import rows
 from sphinx.application import Sphinx
 from sphinx.directives.patches import MathDirective
@@ -119,6 +120,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and their nodes."""
     app.setup_extension("check_domain")
     app.setup_extension("folds")
+    app.add_enumerable_node(derivation, "displaymath", html=(visit_derivation, depart_derivation))
+    app.add_node(derivation_step, html=(visit_derivation_step, depart_derivation_step))
     app.add_directive("math", Math, override=True)
     app.add_directive("derivation", Derivation)
     app.add_directive("checked", Checked)
