@@ -19,6 +19,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.nodes import get_node_line, get_node_source
 
+import font_subset
+
 #: Macro -> the named colour that stands for its class until the conversion is done.
 _SENTINELS = {"skippath": "blue", "branch": "red"}
 
@@ -38,6 +40,8 @@ CLASSES = {
 #: An equation with more signs than this may not fit a phone and gets a scroll box of its own.
 _WIDE = 24
 _COLOUR = re.compile(r"\\(?:text)?color\b")
+#: Letters no taller than an x; all others reach at least a capital's height.
+_LOW = "acegmnopqrsuvwxyzαγεηικμνοπρςστυφχψω"
 _OVERLINES = "¯‾\u0332"
 _CONVERTER = LatexToMathML(
     fancy_error=False,
@@ -83,6 +87,8 @@ def to_mathml(tex: str, *, display: bool) -> str:
         raise MathError(message, int(offset)) from error
     # U+FE00 asks for the other script alphabet, which the font subset leaves out.
     root = ElementTree.fromstring(text.replace("&ApplyFunction;", "\u2061").replace("\ufe00", ""))
+    if lacking := font_subset.missing("".join(root.itertext())):
+        raise MathError(f"the font lacks {' '.join(lacking)}: add it to font_subset.py and run that")
     for element in root.iter():
         _classify(element)
         _draw_bar(element)
@@ -101,17 +107,20 @@ def _classify(element: ElementTree.Element) -> None:
 
 
 def _draw_bar(element: ElementTree.Element) -> None:
-    r"""Write the bar of ``\bar`` and ``\overline`` so that WebKit, too, sets it close to its letter.
+    r"""Write the bar of ``\bar`` and ``\overline`` so that every browser sets it close above its letter.
 
-    Over a small letter WebKit wants a stretchy U+203E; over a capital, a mover that is not an accent.
+    math-core's U+00AF floats far above the letter in WebKit. A stretchy U+203E touches the letter in Chromium
+    (and vanishes on screens of low density) unless the letter stands in a box a little taller than itself.
     """
     if element.tag not in ("mover", "munder") or element[-1].text not in tuple(_OVERLINES):
         return
     bar, letter = element[-1], "".join(element[0].itertext()).strip()
     bar.set("stretchy", "true")
     bar.text = "\u203e" if element.tag == "mover" else "_"
-    if element.tag == "mover" and len(letter) == 1 and letter.isupper():
-        del element.attrib["accent"]
+    if element.tag == "mover" and len(letter) == 1:
+        box = ElementTree.Element("mpadded", height="0.62em" if letter in _LOW else "0.84em")
+        box.append(element[0])
+        element[0] = box
 
 
 def equation_html(tex: str, *, name: str = "Equation") -> str:
@@ -204,10 +213,10 @@ def _placed(node: nodes.Element, convert: Any, tex: str, **settings: Any) -> str
 
 def check_page(app: Sphinx, doctree: nodes.document) -> None:
     """Stop at TeX that cannot be shown as soon as its page is read, whatever the builder."""
-    for node in doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)):
-        _placed(node, to_mathml, node.astext(), display=isinstance(node, nodes.math_block))
     for node in doctree.findall(nodes.Element):
-        if "step" in node:
+        if isinstance(node, nodes.math | nodes.math_block):
+            _placed(node, to_mathml, node.astext(), display=isinstance(node, nodes.math_block))
+        elif "step" in node:
             _placed(node, step_html, node["step"])
 
 

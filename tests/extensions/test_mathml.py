@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
+from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+import font_subset
 import mathml
 
 SAMPLES = [
@@ -36,16 +39,45 @@ def test_no_inline_style_and_no_named_entity(tex, display):
     assert ('display="block"' in written) is display
 
 
-def test_a_bar_over_a_small_letter_is_a_stretchy_accent():
-    written = mathml.to_mathml(r"\bar x", display=False)
-    assert written == '<math><mover accent="true"><mi>x</mi><mo stretchy="true">\u203e</mo></mover></math>'
+@pytest.mark.parametrize(
+    ("tex", "letter", "height"),
+    [(r"\bar x", "x", "0.62em"), (r"\bar b", "b", "0.84em"), (r"\bar W", "W", "0.84em")],
+)
+def test_a_bar_stands_on_a_box_a_little_taller_than_its_letter(tex, letter, height):
+    box = f'<mpadded height="{height}"><mi>{letter}</mi></mpadded>'
+    bar = '<mo stretchy="true">\u203e</mo>'
+    assert mathml.to_mathml(tex, display=False) == f'<math><mover accent="true">{box}{bar}</mover></math>'
 
 
-@pytest.mark.parametrize("tex", [r"\bar W", r"\bar{\mathcal L}", r"\bar\Theta"])
-def test_a_bar_over_a_capital_is_no_accent(tex):
-    written = mathml.to_mathml(tex, display=False)
-    assert "accent" not in written
-    assert '<mo stretchy="true">\u203e</mo></mover>' in written
+@pytest.mark.parametrize("tex", SAMPLES)
+def test_the_font_has_every_sign(tex):
+    shown = re.findall(r"<(\w+)([^>]*)>([^<]+)<", mathml.to_mathml(tex, display=True))
+    font = TTFont(font_subset.FONT)
+    for tag, attributes, text in shown:
+        italic = tag == "mi" and len(text) == 1 and "normal" not in attributes
+        signs = {ord(_italic(text)) if italic else ord(sign) for sign in text} - {0x2061, 0x2063}
+        assert signs <= set(font.getBestCmap()), text
+
+
+def _italic(letter):
+    """What browsers show for a lone letter."""
+    if letter == "h":
+        return "\u210e"
+    for first, last, italic in (
+        ("A", "Z", 0x1D434),
+        ("a", "z", 0x1D44E),
+        ("Α", "Ω", 0x1D6E2),
+        ("α", "ω", 0x1D6FC),
+    ):
+        if first <= letter <= last:
+            return chr(ord(letter) - ord(first) + italic)
+    return letter
+
+
+def test_the_font_is_small_and_free():
+    assert font_subset.FONT.stat().st_size < 60_000
+    assert "SIL OPEN FONT LICENSE" in (font_subset.FONT.parent / "OFL.txt").read_text("utf-8")
+    assert set(TTFont(font_subset.FONT).getBestCmap()) >= font_subset.characters()
 
 
 def test_terms_are_coloured_by_class():
@@ -62,6 +94,7 @@ def test_terms_are_coloured_by_class():
         (r"\textcolor{red}{x}", r"\\branch"),
         (r"\boxed{x}", "not rendered"),
         (r"a & b", "table"),
+        ("ж", "the font lacks ж"),
         (r"\frac{1}{", "."),
     ],
 )
