@@ -1,27 +1,28 @@
-"""The directives of a checked page: ``{derivation}``, ``{checked}`` (the mark under an equation), ``{not-run}``."""
+"""Directives of a checked page: ``{derivation}``, ``{not-run}``, ``{checked}`` (the mark under an equation)."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, ClassVar
 
-from check_domain import domain_of
-from checking import Fault, NearMiss, Record
 from docutils import nodes
 from docutils.parsers.rst import directives
-from folds import details, summary
-from mathml import depart_derivation, depart_derivation_step, visit_derivation, visit_derivation_step
-from reader import rows
 from sphinx.application import Sphinx
 from sphinx.directives.patches import MathDirective
 from sphinx.util.docutils import SphinxDirective
 
+from check_domain import domain_of
+from checking import Fault, NearMiss, Record
+from folds import details, summary
+from mathml import depart_derivation, depart_derivation_step, visit_derivation, visit_derivation_step
+from reader import rows
 
-class derivation(nodes.Element):  # noqa: N801
+
+class derivation(nodes.Element):
     """The rows of a derivation, with a number and an anchor like a displayed equation."""
 
 
-class derivation_step(nodes.Element):  # noqa: N801
+class derivation_step(nodes.Element):
     """One row: its step as TeX, split where it aligns, and its reason as children."""
 
 

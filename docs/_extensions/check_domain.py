@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
-from reader import DISPLAYS, Fence, fences
 from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains import Domain
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+
+from reader import DISPLAYS, Fence, fences
 
 LOGGER = logging.getLogger(__name__)
 _EQUATION_LINK = re.compile(r":eq:`([\w-]+)`")
@@ -157,7 +158,11 @@ def _doctree_faults(doctree: nodes.document) -> Iterator[tuple[int, int, str]]:
             yield node.line or 1, 1, "a displayed equation without a label"
     for node in doctree.findall(nodes.literal_block):
         if not (node.get("runs") or _is_run(node)):
-            yield node.line or 1, 1, "nothing runs this code: use {code-cell} python, or {not-run} with a reason"
+            yield (
+                node.line or 1,
+                1,
+                "nothing runs this code: use {code-cell} python, or {not-run} with a reason",
+            )
 
 
 def _is_run(node: nodes.Node | None) -> bool:
@@ -202,7 +207,7 @@ def pages_with_faults(app: Sphinx, env: BuildEnvironment, *changes: Iterable[str
 
 
 def write_json(app: Sphinx, exception: Exception | None) -> None:
-    """Write ``checks.json``, the measured errors, beside the pages (their last digits differ between machines)."""
+    """Write ``checks.json`` beside the pages: the errors, whose last digits differ between machines."""
     if exception is None and app.builder.format == "html":
         records = domain_of(app.env).records
         text = json.dumps({label: records[label] for label in sorted(records)}, indent=1, sort_keys=True)

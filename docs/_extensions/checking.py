@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import notation
+
 from tex_evaluate import evaluate
 from tex_grammar import TexError, TexShapeError, parse
 
@@ -94,7 +95,13 @@ class Record:
 
 
 def check(
-    label: str, tex: str, body: str, namespace: dict[str, Any], *, rtol: str = "1e-12", not_evaluated: str = ""
+    label: str,
+    tex: str,
+    body: str,
+    namespace: dict[str, Any],
+    *,
+    rtol: str = "1e-12",
+    not_evaluated: str = "",
 ) -> Record:
     """Run the examples of `body` in `namespace`, then evaluate `tex` and the near misses of `body` there.
 
@@ -169,7 +176,9 @@ class _Collector(doctest.DocTestRunner):
         """Keep an example whose output differs."""
         self._note(example, f"{example.source.strip()} gave {got.strip()!r}, not {example.want.strip()!r}")
 
-    def report_unexpected_exception(self, out: Any, test: Any, example: doctest.Example, exc_info: Any) -> None:
+    def report_unexpected_exception(
+        self, out: Any, test: Any, example: doctest.Example, exc_info: Any
+    ) -> None:
         """Keep an example that raised."""
         self._note(example, f"{example.source.strip()} raised {exc_info[0].__name__}: {exc_info[1]}")
 

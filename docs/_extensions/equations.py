@@ -8,24 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import tags
-from check_domain import CheckDomain, domain_of
 from docutils import nodes
-from folds import details
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.nodes import make_refnode
 
+import tags
+from check_domain import CheckDomain, domain_of
+from folds import details
+
 _TAGGED = "t/{}"
 
 
-class equation_index(nodes.Element):  # noqa: N801 - docutils nodes are named after their element
+class equation_index(nodes.Element):
     """Where the index goes once all pages have been read."""
 
 
-class site_count(nodes.Inline, nodes.TextElement):  # noqa: N801
+class site_count(nodes.Inline, nodes.TextElement):
     """A count of the site, by name."""
 
 
@@ -106,9 +107,7 @@ class _Linker:
         env, domain = self.app.env, self.app.env.domains.python_domain
         content = nodes.literal("", name)
         target = nodes.Element(**{"py:module": None, "py:class": None, "refspecific": False})
-        found = domain.resolve_xref(
-            env, self.docname, self.app.builder, "func", qualified, target, content
-        )  # type: ignore[arg-type]
+        found = domain.resolve_xref(env, self.docname, self.app.builder, "func", qualified, target, content)  # type: ignore[arg-type]
         return found or content
 
 
@@ -194,7 +193,10 @@ def tag_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def _tag_body(app: Sphinx, domain: CheckDomain, tag: tags.Tag) -> str:
-    lines = [f"<h1>{tag.tag}</h1>", f"<p>The {tag.kind} <code>{tag.label}</code>, since version {tag.since}.</p>"]
+    lines = [
+        f"<h1>{tag.tag}</h1>",
+        f"<p>The {tag.kind} <code>{tag.label}</code>, since version {tag.since}.</p>",
+    ]
     if tag.retired:
         return "\n".join([*lines, f"<p>Retired: {tag.retired}</p>"])
     if tag.kind == "equation":

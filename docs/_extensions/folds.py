@@ -9,11 +9,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 
-class details(nodes.Element):  # noqa: N801 - docutils nodes are named after their element
+class details(nodes.Element):
     """A fold; its first child is the `summary`."""
 
 
-class summary(nodes.TextElement):  # noqa: N801
+class summary(nodes.TextElement):
     """The line of a fold that is always shown."""
 
 

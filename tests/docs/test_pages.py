@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from pages import DOCS, pages, run_page
 
 

@@ -76,8 +76,6 @@ def test_a_fence_knows_its_label_and_the_line_of_its_body() -> None:
     assert list(displays(PAGE)) == ["eq-page-one", "eq-page-two"]
 
 
-
-
 def test_a_row_is_a_step_and_its_reason() -> None:
     assert [(r.step, r.reason) for r in rows("a = b | why\n= c")] == [("a = b", "why"), ("= c", "")]
 
