@@ -43,10 +43,11 @@ def residual(F: Rule) -> Rule:
     """
 
     def block(x: Array, *theta: Any, **settings: Any) -> tuple[Array, Vjp]:
-        require.floating(x=x)
-        shape, dtype = x.shape, x.dtype
         Fx, F_vjp = F(x, *theta, **settings)
-        require.like("F(x), to be added to x", Fx, shape, dtype)
+        require.floating(x=x, Fx=Fx)
+        if Fx.shape != x.shape:
+            raise require.misfit("F(x) of x's shape", x=x, Fx=Fx)
+        shape, dtype = x.shape, x.dtype
 
         def vjp(y_bar: Array) -> tuple[Any, ...]:
             require.like("y_bar", y_bar, shape, dtype)

@@ -47,14 +47,13 @@ def trace(*blocks: Rule) -> Rule:
     _require_blocks(blocks)
 
     def f(x: Array, *thetas: tuple[Any, ...]) -> tuple[tuple[Array, ...], Vjp]:
-        _require_thetas(blocks, thetas)
-        require.floating(x=x)
+        _require_arguments(blocks, x, thetas)
         xs, vjps = [x], []
         for block, theta in zip(blocks, thetas, strict=True):
-            y, vjp = block(xs[-1], *theta)
-            xs.append(y)
+            x, vjp = block(x, *theta)
+            xs.append(x)
             vjps.append(vjp)
-        shape, dtype = xs[-1].shape, xs[-1].dtype
+        shape, dtype = x.shape, x.dtype
 
         def pull(y_bar: Array) -> tuple[tuple[Array, ...], tuple[tuple[Any, ...], ...]]:
             require.like("y_bar", y_bar, shape, dtype)
@@ -106,16 +105,26 @@ def stack(*blocks: Rule) -> Rule:
     >>> y.item(), x_bar.item()
     (12.0, 4.0)
     """
-    traced = trace(*blocks)
+    _require_blocks(blocks)
 
     def f(x: Array, *thetas: tuple[Any, ...]) -> tuple[Array, Vjp]:
-        xs, pull = traced(x, *thetas)
+        _require_arguments(blocks, x, thetas)
+        vjps = []
+        for block, theta in zip(blocks, thetas, strict=True):
+            x, vjp = block(x, *theta)
+            vjps.append(vjp)
+        shape, dtype = x.shape, x.dtype
 
-        def vjp(y_bar: Array) -> tuple[Any, ...]:
-            x_bars, theta_bars = pull(y_bar)
-            return x_bars[0], *theta_bars
+        # Not a use of `trace`: what that keeps, L activations and gradients, is measurably slower to hold.
+        def pull(y_bar: Array) -> tuple[Any, ...]:
+            require.like("y_bar", y_bar, shape, dtype)
+            x_bar, theta_bars = y_bar, []
+            for vjp in reversed(vjps):
+                x_bar, *theta_bar = vjp(x_bar)
+                theta_bars.append(tuple(theta_bar))
+            return x_bar, *reversed(theta_bars)
 
-        return xs[-1], vjp
+        return x, pull
 
     return f
 
@@ -126,7 +135,8 @@ def _require_blocks(blocks: tuple[Any, ...]) -> None:
             raise TypeError(f"blocks[{i}]: expected a rule, got {type(block).__name__}")
 
 
-def _require_thetas(blocks: tuple[Rule, ...], thetas: tuple[Any, ...]) -> None:
+def _require_arguments(blocks: tuple[Rule, ...], x: Array, thetas: tuple[Any, ...]) -> None:
+    require.floating(x=x)
     if len(thetas) != len(blocks):
         raise ValueError(f"thetas: expected one tuple for each of {len(blocks)} blocks, got {len(thetas)}")
     for i, theta in enumerate(thetas):

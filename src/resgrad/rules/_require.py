@@ -11,6 +11,7 @@ import numpy as np
 
 from resgrad.rules._types import Array
 
+_ARRAY = (np.ndarray, np.generic)  # a union written out at the call would be built anew on each one
 _REAL = frozenset(map(np.dtype, "efdg"))
 _FLOATING = _REAL | frozenset(map(np.dtype, "FDG"))
 
@@ -28,9 +29,7 @@ def floating(**arrays: Any) -> None:
     TypeError
         Naming the first argument that does not fit.
     """
-    dtypes = {getattr(array, "dtype", None) for array in arrays.values()}
-    if len(dtypes) != 1 or not dtypes <= _FLOATING:
-        raise _dtype_error(_FLOATING, "a floating", arrays)
+    _one_dtype(_FLOATING, "a floating", arrays)
 
 
 def real(**arrays: Any) -> None:
@@ -46,9 +45,19 @@ def real(**arrays: Any) -> None:
     TypeError
         Naming the first argument that does not fit.
     """
-    dtypes = {getattr(array, "dtype", None) for array in arrays.values()}
-    if len(dtypes) != 1 or not dtypes <= _REAL:
-        raise _dtype_error(_REAL, "a real floating", arrays)
+    _one_dtype(_REAL, "a real floating", arrays)
+
+
+def _one_dtype(allowed: frozenset[np.dtype[Any]], kind: str, arrays: dict[str, Any]) -> None:
+    first = None
+    for array in arrays.values():
+        dtype = getattr(array, "dtype", None)
+        if (
+            dtype is not first
+        ):  # one comparison for the usual case: numpy has one object for each of these dtypes
+            if dtype not in allowed or (first is not None and dtype != first):
+                raise _dtype_error(allowed, kind, arrays)
+            first = dtype
 
 
 def _dtype_error(allowed: frozenset[np.dtype[Any]], kind: str, arrays: dict[str, Any]) -> TypeError:
@@ -83,7 +92,7 @@ def like(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
     TypeError
         For another dtype, or no array.
     """
-    if not isinstance(array, np.ndarray | np.generic):
+    if not isinstance(array, _ARRAY):
         raise TypeError(f"{name}: expected a numpy array of shape {shape}, got {type(array).__name__}")
     if array.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
@@ -160,7 +169,7 @@ def scalar(name: str, value: Any, dtype: np.dtype[Any]) -> Any:
         For an array that is not 0-d.
     """
     number = int | float if dtype in _REAL else int | float | complex
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, _ARRAY):
         like(name, value, (), dtype)
     elif isinstance(value, bool) or not isinstance(value, number):
         raise TypeError(f"{name}: expected a number that fits {dtype}, got {type(value).__name__}")
