@@ -49,15 +49,15 @@ def real(**arrays: Any) -> None:
 
 
 def _one_dtype(allowed: frozenset[np.dtype[Any]], kind: str, arrays: dict[str, Any]) -> None:
-    first = None
-    for array in arrays.values():
+    values = iter(arrays.values())
+    first = getattr(next(values), "dtype", None)
+    fits = first in allowed
+    for array in values:
         dtype = getattr(array, "dtype", None)
-        if (
-            dtype is not first
-        ):  # one comparison for the usual case: numpy has one object for each of these dtypes
-            if dtype not in allowed or (first is not None and dtype != first):
-                raise _dtype_error(allowed, kind, arrays)
-            first = dtype
+        # Identity is the usual case: numpy has one object for each of these dtypes.
+        fits = fits and (dtype is first or (dtype is not None and dtype == first))
+    if not fits:
+        raise _dtype_error(allowed, kind, arrays)
 
 
 def _dtype_error(allowed: frozenset[np.dtype[Any]], kind: str, arrays: dict[str, Any]) -> TypeError:
