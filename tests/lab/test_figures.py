@@ -1,0 +1,171 @@
+"""Figures: both widths and both inks, the same bytes each time, colours that can be told apart."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations, pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from resgrad.lab import figures, palette
+
+WORDS = {"alt": "Two lines.", "caption": "The gap is 0.31. Bars: 10 to 90 %."}
+SAMPLES = np.random.default_rng(268820).standard_normal((5, 4))
+
+
+def draw(axes, width):
+    figures.line(axes, [1, 2, 3, 4], [0, 1, 2, 3], label="law")
+    figures.points(axes, [1, 2, 3, 4], SAMPLES, role="branch", label="measured")
+    figures.band(axes, [1, 2, 3, 4], SAMPLES + 3, role="gradient", shade=1, label="flow")
+
+
+@pytest.fixture(scope="module")
+def one():
+    return figures.figure("fig-test-one", draw, **WORDS, panels=[figures.Panel(x="depth", y="error")])
+
+
+def test_same_bytes_twice(one):
+    again = figures.figure("fig-test-one", draw, **WORDS, panels=[figures.Panel(x="depth", y="error")])
+    assert (one.wide, one.narrow) == (again.wide, again.narrow)
+
+
+def test_two_sizes_at_true_size(one):
+    for drawing, (width, height) in ((one.wide, figures.WIDE), (one.narrow, figures.NARROW)):
+        root = ElementTree.fromstring(drawing)
+        assert (root.get("width"), root.get("height")) == (str(width), str(height))
+        assert root.get("viewBox") == f"0 0 {width} {height}"
+        assert set(re.findall(r"font(?:-size)?: ([\d.]+px)", drawing)) == {"14px"}
+
+
+def test_no_date_and_small(one):
+    assert "<metadata" not in one.wide
+    assert len(one.wide) < 40_000
+
+
+def test_every_colour_is_a_stand_in(one):
+    drawn = set(re.findall(r"#[0-9a-f]{6}\b", one.wide + one.narrow))
+    assert drawn == set(palette.inks_of(one.wide + one.narrow))
+    assert not drawn & set(re.findall(r"#[0-9a-f]{6}\b", one.svg()))
+
+
+def test_text_stays_text_in_the_readers_font(one):
+    texts = "".join(ElementTree.fromstring(one.wide).itertext())
+    assert all(word in texts for word in ("law", "measured", "flow", "depth", "error"))
+    assert "DejaVu" not in one.wide
+
+
+def test_panels_stand_side_by_side_or_one_below_the_other():
+    panels = [figures.Panel("left"), figures.Panel("right")]
+    pair = figures.figure("fig-test-two", lambda axes, _: [draw(a, 0) for a in axes], **WORDS, panels=panels)
+    assert 'viewBox="0 0 640 320"' in pair.wide
+    assert 'viewBox="0 0 328 520"' in pair.narrow
+
+
+def test_a_notebook_sees_a_picture_and_the_site_a_fence(one, monkeypatch):
+    monkeypatch.delenv("RESGRAD_FENCES", raising=False)
+    assert "text/markdown" not in one._repr_mimebundle_()
+    assert one._repr_mimebundle_()["image/svg+xml"].startswith("<svg")
+    monkeypatch.setenv("RESGRAD_FENCES", "1")
+    first, content, last = one._repr_mimebundle_()["text/markdown"].split("\n")
+    assert (first, last) == ("`````{plotted} fig-test-one", "`````")
+    assert json.loads(content)["alt"] == WORDS["alt"]
+
+
+@pytest.mark.parametrize(
+    ("label", "words", "message"),
+    [
+        ("residual", WORDS, "fig-<stem>-<name>"),
+        ("fig-a", {**WORDS, "alt": " "}, "fig-a has no alt"),
+        ("fig-a", {**WORDS, "caption": ""}, "fig-a has no caption"),
+    ],
+)
+def test_words_are_required(label, words, message):
+    with pytest.raises(ValueError, match=message):
+        figures.figure(label, draw, **words)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1"), (0.1, "0.1"), (1000, "1000"), (1e-9, "10⁻⁹"), (1e13, "10¹³"), (3, "3")]
+)
+def test_powers_of_ten(value, text):
+    assert figures.power(value) == text
+
+
+def test_labels_are_moved_apart_and_no_further():
+    places = figures.spread_out([0, 1, 2, 100], 17)
+    assert places[3] == 100
+    assert all(b - a >= 17 - 1e-9 for a, b in pairwise(places))
+    assert sum(places[:3]) / 3 == pytest.approx(1)
+
+
+ROLES = ("ink", "skip", "branch", "gradient", "weight")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_role_is_readable_as_text_and_on_its_tint(theme):
+    shade = {role: getattr(ink, theme) for role, ink in palette.PALETTE.items()}
+    for role in (*ROLES, "muted"):
+        assert palette.contrast(shade[role], shade["page"]) >= 4.5, role
+        assert palette.contrast(shade[role], shade["card"]) >= 4.5, role
+    for role in ROLES[1:]:
+        assert palette.contrast(shade[role], shade[f"{role}-tint"]) >= 4.5, role
+    assert palette.contrast(shade["axis"], shade["page"]) >= 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_shade_of_a_series_is_seen(theme):
+    page = getattr(palette.PALETTE["page"], theme)
+    for role, shades in palette.SERIES.items():
+        contrasts = [palette.contrast(getattr(ink, theme), page) for ink in shades]
+        assert contrasts == sorted(contrasts, reverse=True), role
+        assert contrasts[-1] >= 3, role
+
+
+# Machado, Oliveira and Fernandes (2009), table 1, severity 1.0, on linear RGB.
+VISIONS = {
+    "normal": np.eye(3),
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+    "grey": np.tile([0.2126, 0.7152, 0.0722], (3, 1)),
+}
+
+
+def _seen(colour, vision):
+    """Return a colour as an eye of that kind sees it."""
+    linear = np.clip(np.asarray(VISIONS[vision]) @ palette._linear(colour), 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return "#" + "".join(f"{round(255 * c):02x}" for c in encoded)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("vision", "least"), [("normal", 18), ("protan", 10), ("deutan", 11), ("tritan", 9), ("grey", 5)]
+)
+def test_roles_differ_in_every_vision(theme, vision, least):
+    colours = [_seen(getattr(palette.PALETTE[role], theme), vision) for role in ROLES]
+    assert min(palette.oklab_distance(a, b) for a, b in combinations(colours, 2)) >= least
+
+
+def test_the_style_sheet_has_the_same_palette():
+    sheet = Path(__file__).parents[2] / "docs" / "_static" / "css" / "resgrad.css"
+    blocks = re.findall(r"(?:^|\n) *html body[^{]*\{([^}]*)\}", sheet.read_text("utf-8"))
+    named = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in blocks]
+    assert named[0] == {role: ink.light for role, ink in palette.PALETTE.items()}
+    assert named[1] == named[2] == {role: ink.dark for role, ink in palette.PALETTE.items()}
