@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.util.docutils import docutils_namespace
 
 import font_subset
 import mathml
@@ -60,7 +61,7 @@ def test_the_font_has_every_sign(tex):
 
 
 def _italic(letter):
-    """What browsers show for a lone letter."""
+    """Return what browsers show for a lone letter."""
     if letter == "h":
         return "\u210e"
     for first, last, italic in (
@@ -148,8 +149,9 @@ def _build(folder: Path, text: str, builder: str) -> Path:
     )
     (source / "index.rst").write_text(text, "utf-8")
     out = folder / builder
-    app = Sphinx(source, source, out, folder / "doctrees", builder, status=None, warning=io.StringIO())
-    app.build()
+    with docutils_namespace():
+        app = Sphinx(source, source, out, folder / "doctrees", builder, status=None, warning=io.StringIO())
+        app.build()
     return out
 
 
