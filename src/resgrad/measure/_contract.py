@@ -7,7 +7,7 @@ import numpy as np
 
 from resgrad.measure import _tree as tree
 from resgrad.rules import _require as require
-from resgrad.rules._types import Array, Rule
+from resgrad.rules._types import Array, Rule, Vjp
 
 _DTYPES = frozenset(map(np.dtype, "fdFD"))
 
@@ -27,7 +27,7 @@ def named_arrays(f: Rule, args: tuple[Any, ...]) -> list[str]:
 def observe(
     f: Rule, args: tuple[Any, ...], settings: dict[str, Any], names: list[str], rng: np.random.Generator
 ) -> tuple[Any, Any]:
-    """Call f and its vjp twice each, on a random y_bar; return y_bar and what the vjp made of it.
+    """Call f and its vjp again and again on a random y_bar; return y_bar and what the vjp made of it.
 
     Raises
     ------
@@ -36,30 +36,34 @@ def observe(
     """
     given = _copies(args)
     y, vjp = f(*args, **settings)
-    _unchanged("f", names, args, given)
-    _of_dtype(y, given[0].dtype)
     y_names, value = tree.paths("y", y), _copies(y)
-    y_bar = tree.normal(rng, y)
-    received = _copies(y_bar)
+    _equal("changed in place by f", names, args, given)
+    _of_dtype(y, given[0].dtype)
+    _finite("value", y_names, value)
 
-    first = vjp(y_bar)
-    _unchanged("vjp", names, args, given)
-    _unchanged("vjp", y_names, y, value)
-    _unchanged("vjp", tree.paths("y_bar", y_bar), y_bar, received)
-    _of_the_form("vjp(y_bar)", first, args, iter(names))
-    bars = _copies(first)
-    _equal("a second call of the vjp gives another gradient", names, vjp(y_bar), bars)
-    _equal("a second call of the vjp overwrites the first gradient", names, first, bars)
+    y_bar = tree.normal(rng, y)
+    bars = _pull(vjp, y_bar, args, names)
+    _equal("changed in place by the vjp", names, args, given)
+    _equal("changed in place by the vjp", y_names, y, value)
     _equal("a second call of f gives another value", y_names, f(*args, **settings)[0], value)
     return y_bar, tree.rebuild(args, iter(bars))
 
 
+def _pull(vjp: Vjp, y_bar: Any, args: tuple[Any, ...], names: list[str]) -> list[Array]:
+    received = _copies(y_bar)
+    first = vjp(y_bar)
+    _equal("changed in place by the vjp", tree.paths("y_bar", y_bar), y_bar, received)
+    _of_the_form("vjp(y_bar)", first, args, iter(names))
+    bars = _copies(first)
+    _finite("gradient", names, bars)
+    _equal("a second call of the vjp gives another gradient", names, vjp(y_bar), bars)
+    vjp(tree.rebuild(y_bar, iter([2 * array for array in received])))
+    _equal("a later call of the vjp overwrites the first gradient", names, first, bars)
+    return bars
+
+
 def _copies(arrays: Any) -> list[Array]:
     return [np.array(array) for array in tree.leaves(arrays)]
-
-
-def _unchanged(by: str, names: list[str], arrays: Any, copies: list[Array]) -> None:
-    _equal(f"changed in place by {by}", names, arrays, copies)
 
 
 def _equal(problem: str, names: list[str], arrays: Any, copies: list[Array]) -> None:
@@ -67,6 +71,12 @@ def _equal(problem: str, names: list[str], arrays: Any, copies: list[Array]) -> 
         if not np.array_equal(array, copy, equal_nan=True):
             where = np.unravel_index(np.argmax(array != copy), copy.shape)
             raise AssertionError(f"{name}: {problem}: {copy[where]} became {np.asarray(array)[where]}")
+
+
+def _finite(what: str, names: list[str], arrays: list[Array]) -> None:
+    for name, array in zip(names, arrays, strict=True):
+        if not np.isfinite(array).all():
+            raise AssertionError(f"{name}: the {what} has entries that are not finite (shape {array.shape})")
 
 
 def _of_dtype(y: Any, dtype: np.dtype[Any]) -> None:

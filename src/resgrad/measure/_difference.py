@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from resgrad.measure import _tree as tree
-from resgrad.rules._types import Array, Rule
+from resgrad.rules._types import Array, Rule, Vjp
 
 _EPS = float(np.finfo(np.float64).eps)
 _STEP = _EPS ** (1 / 3)  # 6e-6: truncation (step²) and rounding (eps / step) are in balance
@@ -13,7 +13,7 @@ _DOUBLE, _SINGLE = 1e-6, 1e-4  # relative tolerances
 _VALUE = (
     1e-3  # share of the value that counts as size: its rounding disturbs the difference of a small gradient
 )
-_ENTRIES = 1024  # of a Jacobian that is still compared in full
+_SMALL = 256  # entries of an argument, and of the value, whose Jacobian is still compared in full
 
 
 def compare_projection(
@@ -35,10 +35,9 @@ def compare_jacobian(f: Rule, args: tuple[Any, ...], names: list[str]) -> dict[s
     """Compare each entry of the Jacobians that are small enough with its own difference."""
     y, vjp = f(*args)
     value, errors = tree.flat(y), {}
-    small = [k for k, x in enumerate(tree.leaves(args)) if 0 < x.size * value.size <= _ENTRIES]
-    rows = [tree.leaves(vjp(tree.unflat(y, e))) for e in np.eye(value.size, dtype=value.dtype) if small]
-    for k in small:
-        pulled, measured = np.array([np.ravel(row[k]) for row in rows]), _differences(f, args, k)
+    small = [k for k, x in enumerate(tree.leaves(args)) if 0 < x.size <= _SMALL and 0 < value.size <= _SMALL]
+    for k, pulled in _pulled(y, vjp, small).items():
+        measured = _differences(f, args, k)
         i, j = np.unravel_index(np.argmax(np.abs(measured - pulled)), pulled.shape)
         entry = tuple(int(index) for index in np.unravel_index(j, tree.leaves(args)[k].shape))
         size = max(np.abs(measured).max(), np.abs(pulled).max()) + _VALUE * np.abs(value).max()
@@ -57,6 +56,16 @@ def compare_precisions(bars: Any, wide_bars: Any, y_bar: Any, names: list[str]) 
         where, size = f"{name}, at {tuple(map(int, at))}: vjp in {wide.dtype}", np.abs(wide).max()
         errors[name] = _judge(where, wide[at], f"in {bar.dtype}", bar[at], size + 1e-2 * largest, _SINGLE)
     return errors
+
+
+def _pulled(y: Any, vjp: Vjp, small: list[int]) -> dict[int, Array]:
+    """Pull back the rows of the identity: the Jacobian with respect to some of the arrays."""
+    rows: dict[int, list[Array]] = {k: [] for k in small}
+    for e in np.eye(tree.flat(y).size, dtype=tree.leaves(y)[0].dtype) if small else ():
+        bars = tree.leaves(vjp(tree.unflat(y, e)))
+        for k in small:
+            rows[k].append(np.ravel(bars[k]))
+    return {k: np.array(rows[k]) for k in small}
 
 
 def _scale(x: Any) -> Any:

@@ -143,8 +143,8 @@ def check_vjp(f: Rule, *args: Any, rng: np.random.Generator, **settings: Any) ->
     2. For each argument x, a random direction d, and a random y_bar: <y_bar, f'd> by a central difference is
        <vjp(y_bar), d>, see :eq:`eq-checking-projection`. Allowed is 1e-6 of the sum of the absolute values of
        all terms. Each entry moves by its entry of d times eps^(1/3) times the larger of 1 and its own size.
-    3. Where a Jacobian has at most 1024 entries, each is compared with its own difference, for a projection
-       can miss a wrong entry. Allowed is 1e-6 of the largest entry.
+    3. Where x and the value have at most 256 entries each, each entry of the Jacobian is compared with its own
+       difference, for a projection can miss a wrong one. Allowed is 1e-6 of the largest entry.
     4. In single precision, steps 2 and 3 are made with all arrays, of args and settings, widened to double,
        and the vjp is compared with the wide one. Allowed is 1e-4 of its largest entry.
 
