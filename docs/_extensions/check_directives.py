@@ -29,7 +29,7 @@ class derivation_step(nodes.Element):
 class Math(MathDirective):
     """Sphinx's `math` with the option `unchecked`: why this display states nothing to evaluate."""
 
-    option_spec: ClassVar = {**MathDirective.option_spec, "unchecked": directives.unchanged_required}
+    option_spec: ClassVar = {**MathDirective.option_spec, "unchecked": directives.unchanged}
 
 
 class Derivation(SphinxDirective):
@@ -73,6 +73,17 @@ class Checked(SphinxDirective):
         if record.near:
             fold += _near_misses(record.near)
         return [fold]
+
+
+class Check(SphinxDirective):
+    """A check that `reader` did not turn into a cell."""
+
+    has_content = True
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Refuse it: nothing would run it."""
+        raise self.error("a check needs a label and stands at the top level of its page")
 
 
 class NotRun(SphinxDirective):
@@ -125,6 +136,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(derivation_step, html=(visit_derivation_step, depart_derivation_step))
     app.add_directive("math", Math, override=True)
     app.add_directive("derivation", Derivation)
+    app.add_directive("check", Check)
     app.add_directive("checked", Checked)
     app.add_directive("not-run", NotRun)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,6 +24,8 @@ from tex_grammar import TexError, TexShapeError, parse
 NEAREST = 1e-3
 #: Functions of this package are what an equation's numbers rest on.
 LIBRARY = "resgrad."
+#: Stands before each line of a check's body in its cell: see `reader`.
+MARGIN = "| "
 NOTATION = Path(__file__).parents[1] / "notation.toml"
 
 
@@ -124,7 +126,7 @@ def check(
     Record
         What was found; its `faults` are empty if the check passes.
     """
-    tex, body = tex.strip("\n"), body.strip("\n")
+    tex, body = tex.strip("\n"), _without_margin(body)
     examples = doctest.DocTestParser().get_examples(_without_near_misses(body), label)
     faults = [*_run(examples, label, namespace), *_lone_agree(examples)]
     error = slack = None
@@ -146,6 +148,11 @@ def check(
         calls=tuple(sorted(set(_calls(examples, tex, namespace)))),
         faults=tuple(faults + found),
     )
+
+
+def _without_margin(body: str) -> str:
+    """The body as it stands on the page; in its cell each line stands behind a margin."""
+    return "\n".join(line.removeprefix(MARGIN) for line in body.strip("\n").splitlines())
 
 
 def _is_near_miss(line: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from checking import MARGIN
 from markdown_it import MarkdownIt
 from mdit_py_plugins.front_matter import front_matter_plugin
 from myst_nb.core.read import read_myst_markdown_notebook
@@ -102,7 +103,7 @@ def _checks_as_cells(text: str) -> Iterator[tuple[str, int]]:
     """The page's lines, each check fence written as a code cell, with the (0-based) line each came from."""
     shown, lines, done = displays(text), text.splitlines(), 0
     for fence in fences(text):
-        if not (fence.is_directive and fence.kind == "check"):
+        if not (fence.is_directive and fence.kind == "check" and fence.label):
             continue
         opening = fence.line - 2 - len(fence.options)
         yield from zip(lines[done:opening], range(done, opening), strict=True)
@@ -112,7 +113,9 @@ def _checks_as_cells(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _cell(check: Fence, display: Fence | None) -> list[str]:
-    arguments = [repr(check.label), _raw(display.tex if display else ""), _raw(check.body)]
+    # Behind a margin, because IPython takes the prompts off lines that begin with them, even in a literal.
+    body = "\n".join(MARGIN + line for line in check.body.splitlines())
+    arguments = [repr(check.label), _raw(display.tex if display else ""), _raw(body)]
     options = [f"{name.replace('-', '_')}={value!r}" for name, value in check.options.items()]
     call = ", ".join([*arguments, "globals()", *options])
     source = f"from checking import check\n\ncheck({call})"

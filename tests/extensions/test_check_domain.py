@@ -85,8 +85,8 @@ PLANTED = {
         "```{check} eq-page-m\n:not-evaluated: a limit\n!>>> agree(y, y)\nTrue\n```",
         "state a near miss",
     ),
-    "code that nothing runs": ("```python\n!1 + 1\n```", "nothing runs this code"),
-    "a code-block": ("```{code-block} python\n!1 + 1\n```", "nothing runs this code"),
+    "code that nothing runs": ("!```python\n1 + 1\n```", "nothing runs this code"),
+    "a code-block": ("!```{code-block} python\n1 + 1\n```", "nothing runs this code"),
     "an indented code block": ("para\n\n    !1 + 1\n", "nothing runs this code"),
     "a display that does not say why it is unchecked": (
         "```{math}\n:label: eq-page-n\n:unchecked:\n!y = x W\n```",

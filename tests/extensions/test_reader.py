@@ -50,7 +50,7 @@ def test_a_check_becomes_an_executed_cell_that_holds_the_tex() -> None:
     assert seen["args"][:3] == (
         "eq-page-two",
         "\ny &= F(x) + x \\\\\n&= \\lVert x \\rVert\n",
-        "\n>>> 2\n2\n",
+        "\n| >>> 2\n| 2\n",
     )
     assert seen["settings"] == {"rtol": "1e-9"}
 
@@ -80,9 +80,15 @@ def test_a_row_is_a_step_and_its_reason() -> None:
     assert [(r.step, r.reason) for r in rows("a = b | why\n= c")] == [("a = b", "why"), ("= c", "")]
 
 
+def test_no_line_of_a_check_cell_begins_with_a_prompt() -> None:
+    # IPython would take it off and the example would be lost without a word.
+    for cell in notebook_of(PAGE).cells:
+        assert not any(line.lstrip().startswith((">>>", "...")) for line in cell.source.splitlines())
+
+
 def test_a_body_with_triple_quotes_survives() -> None:
     page = '```{math}\n:label: eq-a-b\nx\n```\n\n```{check} eq-a-b\n>>> """a"""\n```\n'
     [cell] = [c for c in notebook_of(page).cells if c.cell_type == "code"]
     seen = {}
     exec(cell.source.replace("from checking import check", ""), {"check": lambda *a: seen.update(a=a)})
-    assert seen["a"][2] == '>>> """a"""'
+    assert seen["a"][2] == '| >>> """a"""'
