@@ -39,10 +39,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tex_cursor import Cursor
 from tex_names import base_name, base_tex
-from tex_symbols import listed_range
+from tex_ranges import listed_range
+from tex_signs import ALIGNED, RELATIONS
 from tex_terms import expression
-from tex_tokens import ALIGNED, RELATIONS, Cursor, Token, tokenize
+from tex_tokens import Token, tokenize
 from tex_tree import Chain, Position, Range, Statement, Symbol, TexError, TexNameError, TexShapeError
 
 __all__ = ["Statement", "TexError", "TexNameError", "TexShapeError", "parse"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from tex_symbols import derivative, is_letter, limits, scripts, starts_symbol, symbol
-from tex_tokens import BIG, DOTS, FRACTIONS, FUNCTIONS, MATRICES, OPENING, RELATIONS, Cursor, Token
+from tex_brackets import BRACKETS, arguments
+from tex_cursor import Cursor
+from tex_ranges import limits
+from tex_signs import BIG, DOTS, FRACTIONS, FUNCTIONS
+from tex_symbols import derivative, is_letter, scripts, starts_symbol, symbol
+from tex_tokens import Token
 from tex_tree import (
     Big,
     Dot,
     Function,
     Group,
-    Iverson,
-    Matrix,
     Node,
     Number,
     Odot,
@@ -24,8 +26,7 @@ from tex_tree import (
 
 _WORD_FUNCTIONS = ("diag", "tr")
 _AT_LEAST = {"max": 2, "min": 2}
-_BEGINS_MATRIX = tuple(rf"\begin{{{name}}}" for name in MATRICES)
-_STARTS = BIG | FUNCTIONS | FRACTIONS | OPENING | {"(", "[", r"\sqrt", *_BEGINS_MATRIX}
+_STARTS = BRACKETS.keys() | BIG | FUNCTIONS | FRACTIONS | {r"\sqrt"}
 
 
 def expression(cursor: Cursor) -> Node:
@@ -160,9 +161,10 @@ def _atom(cursor: Cursor) -> Node:
         return _symbol_or_function(cursor)
     if token.sort in ("text", "end"):
         raise _no_factor(cursor)
-    for texts, read in _READERS:
-        if token.text in texts:
-            return read(cursor, cursor.next())
+    if token.text in BRACKETS:
+        return BRACKETS[token.text](cursor, cursor.next(), expression)
+    if token.text in _READERS:
+        return _READERS[token.text](cursor, cursor.next())
     raise _no_factor(cursor)
 
 
@@ -188,29 +190,6 @@ def _symbol_or_function(cursor: Cursor) -> Node:
     return found
 
 
-def _group(cursor: Cursor, opening: Token) -> Node:
-    items = _arguments(cursor)
-    return Group(opening.at, items)
-
-
-def _arguments(cursor: Cursor) -> tuple[Node, ...]:
-    items = [expression(cursor)]
-    while cursor.accept(","):
-        items.append(expression(cursor))
-    cursor.expect(")")
-    return tuple(items)
-
-
-def _iverson(cursor: Cursor, opening: Token) -> Node:
-    left = expression(cursor)
-    if not cursor.at_sign(*RELATIONS):
-        raise cursor.unexpected("a relation: [a > 0] is 1 where it holds; brackets that group are (")
-    relation = RELATIONS[cursor.next().text]
-    right = expression(cursor)
-    cursor.expect("]")
-    return Iverson(opening.at, left, relation, right)
-
-
 def _function(cursor: Cursor, name: Token) -> Node:
     if cursor.at_sign("_", "^", "'"):
         raise TexError(f"{name.text} takes no {cursor.peek().text}: write parentheses", *cursor.peek().at)
@@ -218,11 +197,11 @@ def _function(cursor: Cursor, name: Token) -> Node:
 
 
 def _called(cursor: Cursor, name: str, start: Token | Symbol) -> Node:
-    arguments = _arguments(cursor) if cursor.accept("(") else (_bare_argument(cursor, name),)
+    given = arguments(cursor, expression) if cursor.accept("(") else (_bare_argument(cursor, name),)
     least = _AT_LEAST.get(name, 1)
-    if len(arguments) < least or (least == 1 and len(arguments) > 1):
+    if len(given) < least or (least == 1 and len(given) > 1):
         raise TexError(f"{name} takes {'two or more arguments' if least > 1 else 'one argument'}", *start.at)
-    return Function(start.at, name, arguments)
+    return Function(start.at, name, given)
 
 
 def _bare_argument(cursor: Cursor, name: str) -> Node:
@@ -258,60 +237,9 @@ def _big(cursor: Cursor, sign: Token) -> Node:
     return Big(sign.at, sign.text[1:], span, term(cursor))
 
 
-def _norm(cursor: Cursor, opening: Token) -> Node:
-    inner = expression(cursor)
-    cursor.expect(r"\rVert")
-    if not cursor.accept("_"):
-        return Function(opening.at, "norm", (inner,))
-    braced = cursor.accept("{")
-    cursor.expect("2", r"(norms are \lVert a \rVert and \lVert J \rVert_2)")
-    if braced:
-        cursor.expect("}")
-    return Function(opening.at, "norm2", (inner,))
-
-
-def _absolute(cursor: Cursor, opening: Token) -> Node:
-    inner = expression(cursor)
-    cursor.expect(r"\rvert")
-    return Function(opening.at, "abs", (inner,))
-
-
-def _inner(cursor: Cursor, opening: Token) -> Node:
-    left = expression(cursor)
-    cursor.expect(",", r"(an inner product is \langle a, b \rangle)")
-    right = expression(cursor)
-    cursor.expect(r"\rangle")
-    return Function(opening.at, "inner", (left, right))
-
-
-def _matrix(cursor: Cursor, opening: Token) -> Node:
-    closing = opening.text.replace("begin", "end")
-    rows = [_cells(cursor)]
-    while cursor.accept(r"\\"):
-        if not cursor.at_sign(closing):
-            rows.append(_cells(cursor))
-    cursor.expect(closing)
-    if len({len(row) for row in rows}) > 1:
-        raise TexError("the rows of a matrix have different lengths", *opening.at)
-    return Matrix(opening.at, tuple(rows))
-
-
-def _cells(cursor: Cursor) -> tuple[Node, ...]:
-    cells = [expression(cursor)]
-    while cursor.accept("&"):
-        cells.append(expression(cursor))
-    return tuple(cells)
-
-
 _READERS = (
-    (("(",), _group),
-    (("[",), _iverson),
-    (FUNCTIONS, _function),
-    (FRACTIONS, _fraction),
-    ((r"\sqrt",), _root),
-    (BIG, _big),
-    ((r"\lVert",), _norm),
-    ((r"\lvert",), _absolute),
-    ((r"\langle",), _inner),
-    (_BEGINS_MATRIX, _matrix),
+    dict.fromkeys(FUNCTIONS, _function)
+    | dict.fromkeys(FRACTIONS, _fraction)
+    | dict.fromkeys(BIG, _big)
+    | {r"\sqrt": _root}
 )
