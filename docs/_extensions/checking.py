@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import notation
-
 from tex_evaluate import evaluate
 from tex_grammar import TexError, TexShapeError, parse
 

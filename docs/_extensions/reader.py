@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from checking import MARGIN
 from markdown_it import MarkdownIt
 from mdit_py_plugins.front_matter import front_matter_plugin
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat import NotebookNode
+
+from checking import MARGIN
 
 #: Directives that display an equation: `math` one statement, `derivation` the rows of one chain.
 DISPLAYS = ("math", "derivation")

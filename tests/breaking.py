@@ -1,0 +1,68 @@
+"""Break one vjp of the library everywhere it is used: as a function, and as a pytest plugin by ``RESGRAD_BREAK``."""
+
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import resgrad
+from resgrad import blocks, networks, rules
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "zeros": np.zeros_like,
+    "negative": np.negative,
+    "half": lambda bar: bar / 2,
+}
+
+
+def exported() -> dict[str, Callable[..., Any]]:
+    """Every public function of the rules, the blocks and the networks, by its qualified name."""
+    names = [
+        info.name
+        for package in (rules, blocks, networks)
+        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+        if not info.name.rpartition(".")[2].startswith("_")
+    ]
+    return {
+        f"{name}.{attribute}": value
+        for name in names
+        for attribute, value in vars(importlib.import_module(name)).items()
+        if callable(value) and getattr(value, "__module__", None) == name and not attribute.startswith("_")
+    }
+
+
+def broken(function: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The function with what its vjp returns changed; of a function that makes rules, the rules it makes."""
+
+    @wraps(function)
+    def wrapper(*args: Any, **settings: Any) -> Any:
+        result = function(*args, **settings)
+        if callable(result):
+            return broken(result, change)
+        value, vjp = result
+        return value, lambda bar: _changed(vjp(bar), change)
+
+    return wrapper
+
+
+def _changed(bars: Any, change: Callable[[Any], Any]) -> Any:
+    return tuple(_changed(bar, change) for bar in bars) if isinstance(bars, tuple) else change(bars)
+
+
+def break_everywhere(qualified: str, change: str, replace: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Put the broken function wherever a module of the library holds the right one."""
+    original = exported()[qualified]
+    wrong = broken(original, CHANGES[change])
+    for module_name, module in list(sys.modules.items()):
+        if module_name.split(".")[0] == resgrad.__name__:
+            for attribute, value in list(vars(module).items()):
+                if value is original:
+                    replace(module, attribute, wrong)
+
+
+if "RESGRAD_BREAK" in os.environ:
+    break_everywhere(*os.environ["RESGRAD_BREAK"].split(":"))
