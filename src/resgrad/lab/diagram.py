@@ -1,0 +1,393 @@
+"""Diagrams of a computation with the real values and gradients on its edges.
+
+A diagram is a list of signs along a main line, from input to output: `Edge` (a piece of line with the value that
+flows along it and the gradient that comes back), `Block` (a function), `Residual` (tap, branch, addition), `Fork`
+and `Add` (one line becomes two, two become one), `Gap` (blocks left out). `diagram` lays it out twice: from left
+to right, 640 wide, and downwards, 328 wide, as SVG whose colours are the style sheet's classes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from typing import Any
+
+from resgrad.lab.figures import Figure, check_words
+from resgrad.lab.palette import PALETTE
+
+__all__ = ["Add", "Block", "Diagram", "Edge", "Fork", "Gap", "Residual", "diagram", "text_width"]
+
+_TEXT = 14  # px
+_LINE = 20  # px from baseline to baseline
+_NODE = 12  # px, radius of an addition
+_WIDE, _NARROW = 640, 328
+_MARGIN = 6
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A piece of line: the value that flows forward, the gradient that comes back, and how thick its arrow is."""
+
+    value: str = ""
+    gradient: str = ""
+    thickness: float = 2.0
+    back: bool = True  # whether a gradient flows back at all
+
+
+@dataclass(frozen=True)
+class Block:
+    """A function; its weights and their gradients stand in its box, a line each."""
+
+    name: str
+    weights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Residual:
+    """A tap on the line, a branch beside it and the addition of both; `skip` is the piece of line between."""
+
+    branch: Sequence[Edge | Block]
+    skip: Edge = Edge()
+
+
+@dataclass(frozen=True)
+class Fork:
+    """One line becomes two."""
+
+    one: Edge
+    other: Edge
+
+
+@dataclass(frozen=True)
+class Add:
+    """Two lines become one."""
+
+    one: Edge
+    other: Edge
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Blocks that are left out, as three dots."""
+
+
+Sign = Edge | Block | Residual | Fork | Add | Gap
+
+
+@dataclass(frozen=True)
+class Diagram(Figure):
+    """A diagram of the site: two drawings whose colours are classes, its label and its words."""
+
+    fence: str = "drawn"
+
+    def payload(self) -> dict[str, Any]:
+        """Return what the fence carries: the drawings and the words."""
+        return {"alt": self.alt, "caption": self.caption, "svg": {"wide": self.wide, "narrow": self.narrow}}
+
+    def svg(self) -> str:
+        """Return the wide drawing with its colours, as a picture that stands by itself."""
+        start = self.wide.index(">") + 1
+        return f"{self.wide[:start]}<style>{_style()}</style>{self.wide[start:]}"
+
+
+def diagram(label: str, signs: Sequence[Sign], *, alt: str, caption: str) -> Diagram:
+    """Draw a diagram in both widths.
+
+    Parameters
+    ----------
+    label : str
+        ``fig-<stem>-<name>``, by which the text refers to it.
+    signs : sequence
+        From input to output. The main line is the thick skip path where a `Residual` lies on it.
+    alt, caption : str
+        As for `resgrad.lab.figures.figure`.
+
+    Returns
+    -------
+    Diagram
+
+    Raises
+    ------
+    ValueError
+        Without words, and if the signs and their text do not fit into 640 or into 328 pixels.
+    """
+    check_words(label, alt, caption)
+    wide, narrow = (_Drawing(wide=wide).draw(signs) for wide in (True, False))
+    return Diagram(label, wide, narrow, alt, caption)
+
+
+def text_width(text: str) -> float:
+    """Estimate how wide a text is at 14 px, on the wide side of what system fonts do."""
+    return sum(_TEXT * _advance(sign) for sign in text)
+
+
+def _advance(sign: str) -> float:
+    if unicodedata.combining(sign):
+        return 0.0
+    if sign in " .,:;|!'()[]ijlt₀₁₂₃₄₅₆₇₈₉ₗ":
+        return 0.36
+    return 0.8 if sign in "mwMW=+−→≈…" else 0.68 if sign.isupper() else 0.6
+
+
+@dataclass
+class _Drawing:
+    """Collects the marks of one drawing. `u` runs along the flow, `v` across it; a swap makes it vertical."""
+
+    wide: bool
+    marks: list[str] = field(default_factory=list)
+    end: float = 0.0  # how far the marks reach across
+
+    def draw(self, signs: Sequence[Sign]) -> str:
+        """Lay out the signs and write the SVG."""
+        lane, beside = self._lanes(signs)
+        lengths = self._stretched([self._length(sign) for sign in signs], signs)
+        kinds, u = _kinds(signs), float(_MARGIN)
+        for index, (sign, length) in enumerate(zip(signs, lengths, strict=True)):
+            self._place(sign, u, length, lane, beside, kinds[index], last=index == len(signs) - 1)
+            u += length
+        along, across = u + _MARGIN, self.end + _MARGIN
+        width, height = (_WIDE, across) if self.wide else (_NARROW, along)
+        self._check(along if self.wide else across)
+        left = 0 if self.wide else -(_NARROW - across) / 2
+        size = f'viewBox="{left:.0f} 0 {width:g} {height:.0f}" width="{width:g}" height="{height:.0f}"'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(self.marks)}</svg>'
+
+    def _check(self, used: float) -> None:
+        limit = _WIDE if self.wide else _NARROW
+        if used > limit + 0.5:
+            raise ValueError(
+                f"the diagram needs {used:.0f} of {limit} pixels: shorten its texts or leave blocks out"
+            )
+
+    # Sizes
+
+    def _lanes(self, signs: Sequence[Sign]) -> tuple[float, float]:
+        """Return where the main line runs across the flow, and the line beside it."""
+        if self.wide:
+            tall = max([self._across(sign) / 2 for sign in signs if isinstance(sign, Block)], default=0.0)
+            lane = max(26.0, tall + _MARGIN)
+            branches = [s for sign in signs if isinstance(sign, Residual) for s in sign.branch]
+            boxes = [self._across(sign) / 2 for sign in branches if isinstance(sign, Block)]
+            return lane, lane + max(96.0, 58 + max(boxes, default=0.0))
+        boxes = [self._across(sign) / 2 for sign in signs if isinstance(sign, Block)]
+        lane = max(22.0, max(boxes, default=0.0) + _MARGIN)
+        return lane, lane + self._room_beside(signs)
+
+    def _room_beside(self, signs: Sequence[Sign]) -> float:
+        """Return how far apart the two lines of a vertical drawing run."""
+        room = 70.0
+        for sign in signs:
+            if isinstance(sign, Residual):
+                boxes = [self._across(inner) / 2 for inner in sign.branch if isinstance(inner, Block)]
+                room = max(room, _text_of(sign.skip) + 24 + max(18.0, *boxes, 0.0))
+            elif isinstance(sign, Fork | Add):
+                room = max(room, _text_of(sign.one) + 40)
+        return room
+
+    def _across(self, block: Block) -> float:
+        if self.wide:
+            return 24.0 + _LINE * (1 + len(block.weights))
+        return 20.0 + max(text_width(text) for text in (block.name, *block.weights))
+
+    def _length(self, sign: Sign) -> float:
+        if isinstance(sign, Edge):
+            return self._edge_length(sign)
+        if isinstance(sign, Block):
+            turned = replace(self, wide=not self.wide, marks=[])
+            return turned._across(sign)
+        if isinstance(sign, Residual):
+            inner = sum(self._length(s) for s in sign.branch)
+            return max(inner + 32, self._edge_length(sign.skip) + 16) + 2 * _NODE
+        if isinstance(sign, Gap):
+            return 30.0
+        return max(self._edge_length(edge) for edge in (sign.one, sign.other)) + 20 + 2 * _NODE
+
+    def _edge_length(self, edge: Edge) -> float:
+        if self.wide:
+            return max(26.0, _text_of(edge) + 14) if edge.value or edge.gradient else 22.0
+        return 26.0 + _LINE * ((edge.value != "") + (edge.gradient != ""))
+
+    def _stretched(self, lengths: list[float], signs: Sequence[Sign]) -> list[float]:
+        """Fill the width with the edges; a vertical drawing is as long as it needs."""
+        spare = _WIDE - 2 * _MARGIN - sum(lengths)
+        elastic = [i for i, sign in enumerate(signs) if isinstance(sign, Edge | Residual | Fork | Add)]
+        if not self.wide or spare <= 0 or not elastic:
+            return lengths
+        more = spare / len(elastic)
+        return [length + more if i in elastic else length for i, length in enumerate(lengths)]
+
+    # Signs
+
+    def _place(
+        self, sign: Sign, u: float, length: float, lane: float, beside: float, kind: str, *, last: bool
+    ) -> None:
+        if isinstance(sign, Edge):
+            self._edge(sign, u, u + length, lane, kind, head=last)
+        elif isinstance(sign, Block):
+            self._block(sign, u, length, lane, "plain-box")
+        elif isinstance(sign, Residual):
+            self._residual(sign, u, length, lane, beside)
+        elif isinstance(sign, Gap):
+            for k in (-1, 0, 1):
+                self._dot(u + length / 2 + 9 * k, lane, 2.5, "tap" if kind == "bus" else "plain-tap")
+        elif isinstance(sign, Fork):
+            self._fork(sign, u, length, lane, beside)
+        else:
+            self._add(sign, u, length, lane, beside)
+
+    def _residual(self, sign: Residual, u: float, length: float, lane: float, beside: float) -> None:
+        tap, node = u + 8, u + length - _NODE
+        self._edge(sign.skip, u, node - _NODE, lane, "bus", inset=16)
+        first, final = tap + 12, node - 12
+        lengths = [self._length(s) for s in sign.branch]
+        more = (final - first - sum(lengths)) / max(1, sum(isinstance(s, Edge) for s in sign.branch))
+        self._bend([(tap, lane), (tap, beside), (first, beside)], "wire")
+        at = first
+        for inner, needed in zip(sign.branch, lengths, strict=True):
+            span = needed + (more if isinstance(inner, Edge) else 0)
+            if isinstance(inner, Edge):
+                self._edge(inner, at, at + span, beside, "wire")
+            else:
+                self._block(inner, at, span, beside, "box")
+            at += span
+        self._bend([(at, beside), (node, beside), (node, lane + _NODE + 7)], "wire")
+        self._head(node, lane + _NODE + 1, "wire-head", across=-1)
+        self._dot(tap, lane, 6, "tap")
+        self._node(node, lane)
+
+    def _fork(self, sign: Fork, u: float, length: float, lane: float, beside: float) -> None:
+        tap = u + _NODE
+        self._line((u, lane), (tap, lane), "plain")
+        self._edge(sign.one, tap, u + length, lane, "plain", head=True, inset=14)
+        self._bend([(tap, lane), (tap, beside), (tap + 20, beside)], "plain")
+        self._edge(sign.other, tap + 20, u + length, beside, "plain", head=True)
+        self._dot(tap, lane, 5, "plain-tap")
+
+    def _add(self, sign: Add, u: float, length: float, lane: float, beside: float) -> None:
+        node = u + length - _NODE
+        self._edge(sign.one, u, node - _NODE, lane, "plain")
+        self._edge(sign.other, u, node - 20, beside, "plain")
+        self._bend([(node - 20, beside), (node, beside), (node, lane + _NODE + 7)], "plain")
+        self._head(node, lane + _NODE + 1, "head", across=-1)
+        self._node(node, lane)
+
+    def _edge(
+        self,
+        edge: Edge,
+        start: float,
+        stop: float,
+        lane: float,
+        kind: str,
+        *,
+        head: bool = False,
+        inset: float = 4,
+    ) -> None:
+        self._line((start, lane), (stop - (7 if head else 0), lane), kind)
+        if head:
+            self._head(stop, lane, {"bus": "bus-head", "wire": "wire-head"}.get(kind, "head"), along=1)
+        aside = lane + 13 if self.wide else lane - 13
+        if edge.back and stop - start > 20:
+            self._line((stop - inset, aside), (start + inset + 8, aside), "back", edge.thickness)
+            self._head(start + inset, aside, "back-head", along=-1)
+        self._labels(edge, (start + stop) / 2, lane)
+
+    def _labels(self, edge: Edge, middle: float, lane: float) -> None:
+        if self.wide:
+            self._text(edge.value, middle, lane - 11, "value")
+            self._text(edge.gradient, middle, lane + 34, "backward")
+            self.end = max(self.end, lane + (40 if edge.gradient else 20))
+            return
+        lines = [(text, name) for text, name in ((edge.value, "value"), (edge.gradient, "backward")) if text]
+        for index, (text, name) in enumerate(lines):
+            baseline = middle + 5 + _LINE * (index - (len(lines) - 1) / 2)
+            self._text(text, lane + 12, baseline, name, anchor="start")
+        self.end = max(self.end, lane + 12 + _text_of(edge))
+
+    def _block(self, block: Block, u: float, length: float, lane: float, kind: str) -> None:
+        half = self._across(block) / 2
+        x, y, w, h = (u, lane - half, length, 2 * half) if self.wide else (lane - half, u, 2 * half, length)
+        kind += " light" if block.weights else ""
+        self.marks.append(
+            f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="3"/>'
+        )
+        names = [(block.name, "name"), *((text, "weight") for text in block.weights)]
+        for index, (text, name) in enumerate(names):
+            baseline = y + h / 2 + 5 + _LINE * (index - (len(names) - 1) / 2)
+            self._write(text, x + w / 2, baseline, name, "middle")
+        self.end = max(self.end, lane + half)
+
+    # Marks
+
+    def _at(self, u: float, v: float) -> tuple[float, float]:
+        return (u, v) if self.wide else (v, u)
+
+    def _line(
+        self, one: tuple[float, float], two: tuple[float, float], kind: str, thickness: float = 2.0
+    ) -> None:
+        (a, b), (c, d) = self._at(*one), self._at(*two)
+        width = f' stroke-width="{thickness:g}"' if kind == "back" else ""
+        self.marks.append(f'<path class="{kind}"{width} d="M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}"/>')
+
+    def _bend(self, corners: Sequence[tuple[float, float]], kind: str) -> None:
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (self._at(*corner) for corner in corners))
+        self.marks.append(f'<path class="{kind}" stroke-linejoin="round" d="M{path}"/>')
+
+    def _head(self, u: float, v: float, kind: str, *, along: int = 0, across: int = 0) -> None:
+        """Draw an arrow's head, its tip at (u, v)."""
+        back = (u - 9 * along, v - 9 * across)
+        wings = [(back[0] + 5 * across * k, back[1] + 5 * along * k) for k in (1, -1)]
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (self._at(*corner) for corner in ((u, v), *wings)))
+        self.marks.append(f'<path class="{kind}" d="M{path}Z"/>')
+
+    def _dot(self, u: float, v: float, radius: float, kind: str) -> None:
+        x, y = self._at(u, v)
+        self.marks.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>')
+
+    def _node(self, u: float, v: float) -> None:
+        self._dot(u, v, _NODE, "node")
+        x, y = self._at(u, v)
+        self.marks.append(f'<path class="node-sign" d="M{x - 6:.1f} {y:.1f}h12M{x:.1f} {y - 6:.1f}v12"/>')
+        self.end = max(self.end, v + _NODE)
+
+    def _text(self, text: str, x: float, y: float, kind: str, anchor: str = "middle") -> None:
+        if text:
+            self._write(text, x, y, kind, anchor)
+
+    def _write(self, text: str, x: float, y: float, kind: str, anchor: str) -> None:
+        start = f' text-anchor="{anchor}"' if anchor != "start" else ""
+        self.marks.append(f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{start}>{escape(text)}</text>')
+
+
+def _kinds(signs: Sequence[Sign]) -> list[str]:
+    """Say for each sign whether its line is the skip path: from block to block, if an addition lies between."""
+    kinds: list[str] = []
+    run: list[Sign] = []
+    for sign in [*signs, Block("")]:
+        run.append(sign)
+        if isinstance(sign, Block):
+            bus = any(isinstance(other, Residual) for other in run)
+            kinds += ["bus" if bus else "plain"] * len(run)
+            run = []
+    return kinds[:-1]
+
+
+def _text_of(edge: Edge) -> float:
+    return max(text_width(edge.value), text_width(edge.gradient))
+
+
+def _style() -> str:
+    """Return the rules of the style sheet, in light inks, for a drawing outside the site."""
+    light = {role: ink.light for role, ink in PALETTE.items()}
+    return (
+        f"text{{font:14px system-ui,sans-serif;fill:{light['ink']}}}"
+        f".backward,.back-head{{fill:{light['gradient']}}}.weight{{fill:{light['weight']}}}"
+        f".bus,.wire,.plain,.back{{fill:none}}.bus{{stroke:{light['skip']};stroke-width:5}}"
+        f".wire{{stroke:{light['branch']};stroke-width:2.5}}.plain,.node-sign{{stroke:{light['ink']};stroke-width:2}}"
+        f".back{{stroke:{light['gradient']};stroke-dasharray:7 4}}.tap,.bus-head{{fill:{light['skip']}}}"
+        f".wire-head{{fill:{light['branch']}}}.head,.plain-tap{{fill:{light['ink']}}}"
+        f".box{{fill:{light['branch-tint']};stroke:{light['branch']};stroke-width:2}}"
+        f".plain-box,.node{{fill:{light['page']};stroke:{light['ink']};stroke-width:2}}"
+        f".box.light{{fill:{light['page']}}}.name,.weight{{font-weight:600}}"
+    )
