@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tex_grammar import Statement, TexError, parse
 from tex_tree import Function, Group, Odot, Product, Quotient, Raised, Symbol
 
