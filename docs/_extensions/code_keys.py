@@ -1,0 +1,217 @@
+"""Hash all that a piece of Python runs, found without running it.
+
+`page_key` changes when, and only when, something changes that the code of a page runs: the code itself, a
+module below the given roots that it imports, directly or not, a file that one of them reads, the version of a
+library. Comments, docstrings and imports for type checkers alone do not count, nor does any date.
+
+It relies on this: cells are plain Python (no IPython magic), modules are imported by names that stand in the
+code, and files read by the name of a file in the module's folder or one above it, or of a folder beside it,
+which counts as a whole. The first two are refused with a `CodeError` where they do not hold.
+"""
+
+from __future__ import annotations
+
+import doctest
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
+from pathlib import Path
+
+from code_uses import ALL, NOTHING, Code, CodeError, read
+
+
+def _page(source: str, where: str) -> Iterator[Code]:
+    """Code of a page: one cell, and the doctest lines that it hands on as text."""
+    cell = read(source, "", where)
+    yield cell
+    for string in sorted(text for text in cell.strings if ">>> " in text):
+        try:
+            examples = doctest.DocTestParser().get_examples(string)
+            yield read("".join(example.source for example in examples), "", where)
+        except (ValueError, CodeError):  # whoever runs it says so better
+            continue
+
+
+class _Closure:
+    """All that some code runs, as far as it lies below the roots."""
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self.roots = tuple(roots)
+        self.modules: dict[Path, Code] = {}
+        self.libraries: set[str] = set()
+        self.lazy: set[tuple[str, str, str]] = set()
+
+    def find(self, module: str) -> Path | None:
+        """Find the file of a module or, for a package without ``__init__``, its folder."""
+        bases = [root.joinpath(*module.split(".")) for root in self.roots]
+        files = (path for base in bases for path in (base / "__init__.py", base.with_name(base.name + ".py")))
+        folders = (base for base in bases if base.is_dir())
+        return next(chain((path for path in files if path.is_file()), folders), None)
+
+    def follow(self, code: Iterable[Code]) -> _Closure:
+        """Add all that some code imports, directly or not."""
+        todo = [taken for piece in code for taken in piece.imports]
+        seen: set[tuple[str, str]] = set()
+        while todo:
+            taken = todo.pop()
+            if taken not in seen and taken[0]:
+                seen.add(taken)
+                todo += self._step(*taken)
+        return self
+
+    def _step(self, module: str, name: str) -> Iterator[tuple[str, str]]:
+        """Take one import and yield those that it leads to."""
+        parent = module.rpartition(".")[0]
+        if parent:
+            yield parent, NOTHING
+        path = self.find(module)
+        if path is None:
+            self.libraries.add(module.partition(".")[0])
+            return
+        if name not in (ALL, NOTHING) and self.find(f"{module}.{name}"):
+            yield f"{module}.{name}", NOTHING
+        if path.suffix == ".py":
+            yield from self._run(path, module)
+            yield from self._ask(self.modules[path], module, name)
+
+    def _run(self, path: Path, module: str) -> Iterator[tuple[str, str]]:
+        if path not in self.modules:
+            package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+            self.modules[path] = read(path.read_text("utf-8"), package, str(path))
+            yield from self.modules[path].imports
+
+    def _ask(self, code: Code, module: str, name: str) -> Iterator[tuple[str, str]]:
+        for lazy, home in code.lazy:
+            if name in (lazy, ALL):
+                self.lazy.add((module, lazy, home))
+                yield home, lazy
+
+
+def _files(code: Code, folder: Path, top: Path, *, whole: bool) -> Iterator[Path]:
+    """Find the files that strings in the code name, in `folder` or one above it up to `top`."""
+    above = [folder, *(parent for parent in folder.parents if parent.is_relative_to(top))]
+    for name in code.strings:
+        if not 0 < len(name) < 200 or set("\n\0<>{}\\") & set(name) or name.startswith("/"):
+            continue
+        if whole and name.strip("./") and (folder / name).is_dir():
+            yield from (
+                p for p in (folder / name).rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")
+            )
+        elif "." in name:
+            yield from (base / name for base in above if (base / name).is_file())
+
+
+def modules_of(source: str, roots: Iterable[Path]) -> tuple[Path, ...]:
+    """Find the files of all modules below `roots` that some code imports, directly or not.
+
+    Parameters
+    ----------
+    source : str
+        Python code.
+    roots : iterable of Path
+        The folders that modules are looked for in, in this order.
+
+    Returns
+    -------
+    tuple of Path
+        Sorted; a package's ``__init__.py`` is among them where a module of it is.
+
+    Raises
+    ------
+    CodeError
+        Code is not plain Python.
+    """
+    return tuple(sorted(_Closure(roots).follow(_page(source, "code")).modules))
+
+
+def page_key(
+    cells: Sequence[str],
+    *,
+    roots: Iterable[Path],
+    top: Path,
+    folder: Path,
+    extra: Iterable[str] = (),
+    strict: bool = True,
+) -> str:
+    """Hash all that the cells of a page run.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        The page's code. Doctest lines in its strings count as code.
+    roots : iterable of Path
+        The folders that modules are looked for in, in this order; of a library, only the version counts.
+    top : Path
+        The project's folder: paths count as they stand below it, so that another clone has the same key.
+    folder : Path
+        Where the page's code is run: files that it names lie there or above.
+    extra : iterable of str
+        Whatever else the outcome depends on: the content of a lock file, settings of the kernel.
+    strict : bool
+        Whether to refuse a module that is imported by a computed name instead of leaving it out.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    CodeError
+        Code is not plain Python, or (`strict`) imports a module by a name that is computed.
+    """
+    page = [code for number, cell in enumerate(cells, 1) for code in _page(cell, f"cell {number}")]
+    ran = _Closure(roots).follow(page)
+    everything = [*page, *ran.modules.values()]
+    if strict and (refused := sorted(filter(None, (code.computed for code in everything)))):
+        raise CodeError(f"{refused[0]}: the name of an imported module is computed")
+    as_text = any(code.reads_code for code in everything)
+    files = {path for code in page for path in _files(code, folder, top, whole=False)}
+    for path, code in ran.modules.items():
+        files.update(_files(code, path.parent, top, whole=True))
+    return digest(
+        sys.version,
+        *extra,
+        *cells,
+        *(
+            f"{_below(path, top)} {code.text if as_text else code.tree}"
+            for path, code in sorted(ran.modules.items())
+        ),
+        *(f"{module}.{name} is {home}" for module, name, home in sorted(ran.lazy)),
+        *(f"{_below(path, top)} {digest_of(path)}" for path in sorted(files)),
+        *(f"{library} {_version(library)}" for library in sorted(ran.libraries)),
+    )
+
+
+def _below(path: Path, top: Path) -> str:
+    return path.relative_to(top).as_posix() if path.is_relative_to(top) else path.name
+
+
+@lru_cache(maxsize=1024)
+def _version(library: str) -> str:
+    if library in sys.stdlib_module_names:
+        return ""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
+
+
+def digest(*parts: str) -> str:
+    """Hash some texts in this order; where one ends and the next begins counts."""
+    whole = hashlib.sha256()
+    for part in parts:
+        content = part.encode("utf-8", "surrogatepass")
+        whole.update(f"{len(content)}:".encode() + content)
+    return whole.hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """Hash the content of a file; of one that is not there, nothing."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
