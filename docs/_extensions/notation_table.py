@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import notation
-from checking import NOTATION
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+import notation
+from checking import NOTATION
 
 _HEADS = ("Symbol", "In code", "Meaning")
 _WIDTHS = (15, 30, 55)

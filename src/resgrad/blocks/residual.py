@@ -17,7 +17,7 @@ def residual(F: Rule) -> Rule:
     Returns
     -------
     block : rule
-        ``y, vjp = block(x, *theta, **settings)``. Its vjp maps y_bar to (x_bar, *theta_bar): F pulls y_bar
+        ``y, vjp = block(x, *theta, **settings)``. Its vjp maps y_bar to ``(x_bar, *theta_bar)``: F pulls y_bar
         back, and y_bar itself is added to F's share of x_bar, see :eq:`eq-residual-vjp`.
         It holds on to what F's vjp holds and no array of its own.
 

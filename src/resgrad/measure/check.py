@@ -29,7 +29,7 @@ def agree(a: Any, b: Any, rtol: float | None = None) -> bool:
     Returns
     -------
     bool
-        Whether max |a - b| <= rtol max(|a|, |b|), the maxima over all entries.
+        Whether ``max |a - b| <= rtol max(|a|, |b|)``, the maxima over all entries.
 
     Raises
     ------

@@ -81,7 +81,7 @@ def stack(*blocks: Rule) -> Rule:
     -------
     f : rule
         ``y, vjp = f(x, *thetas)`` with one tuple of parameters for each of the L blocks, () for a block
-        without any. Its vjp maps y_bar to (x_bar, *theta_bars), one tuple of gradients for each block, the
+        without any. Its vjp maps y_bar to ``(x_bar, *theta_bars)``, one tuple of gradients for each block, the
         blocks' vjps applied from the last to the first: see :eq:`eq-stack-product`. It holds on to what
         those hold.
 

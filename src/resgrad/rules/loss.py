@@ -14,7 +14,7 @@ def squared_error(y: Array, *, target: Array) -> tuple[Any, Vjp]:
     Parameters
     ----------
     y : (N, n) array
-        One sample in each row; floating or complex (then the square is y², not |y|²: the analytic one).
+        One sample in each row; floating or complex (then the square is y², which is analytic, and not its modulus).
     target : (N, n) array
         Of y's dtype; a setting, without a gradient.
 
