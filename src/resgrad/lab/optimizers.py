@@ -56,8 +56,10 @@ def pack(tree: Tree) -> Vector:
     if not leaves:
         raise ValueError("pack: there is no parameter")
     for leaf in leaves:
-        if getattr(leaf, "dtype", None) != leaves[0].dtype:
-            raise TypeError(f"pack: {_name(leaf)} beside one of {leaves[0].dtype}")
+        if not isinstance(leaf, np.ndarray):  # before its dtype: numpy takes a missing one for float64
+            raise TypeError(f"pack: a leaf is {type(leaf).__name__}, expected a numpy array")
+        if leaf.dtype != leaves[0].dtype:
+            raise TypeError(f"pack: a leaf has dtype {leaf.dtype}, the first one {leaves[0].dtype}")
     return np.concatenate([leaf.ravel() for leaf in leaves])
 
 
@@ -113,11 +115,6 @@ def _pack_both(where: str, theta: Tree, theta_bar: Tree) -> tuple[Vector, Vector
 
 def _form(tree: Tree) -> Any:
     return [_form(part) for part in tree] if isinstance(tree, tuple) else tree.shape
-
-
-def _name(leaf: Any) -> str:
-    dtype = getattr(leaf, "dtype", None)
-    return f"a {type(leaf).__name__}" if dtype is None else f"a leaf of dtype {dtype}"
 
 
 def linear_decay(rate: float, *, steps: int) -> Schedule:

@@ -59,8 +59,9 @@ def sweep(
     Parameters
     ----------
     experiment : callable
-        A function of (setting, seed) whose result depends on nothing else. For an executor of processes
-        it stands at the top level of a module, so that it can be pickled.
+        A function of (setting, seed) whose result depends on nothing else. For an executor of other
+        processes it stands at the top level of a module that they can import (a Dask worker that cannot
+        leaves its run unanswered, without an error).
     settings : iterable
         What to run, such as the dicts from `grid`.
     seeds : iterable of int
