@@ -1,0 +1,201 @@
+"""Every rule, block and network against ``jax.vjp`` of the same function written with JAX's own operations.
+
+Skipped where JAX is not installed, unless RESGRAD_REQUIRE_ORACLE=1 says that it has to be.
+"""
+
+import os
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resgrad.blocks.branch import branch
+from resgrad.blocks.residual import residual
+from resgrad.networks.stack import stack, trace
+from resgrad.rules.activation import gelu, leaky_relu, relu, sigmoid, tanh
+from resgrad.rules.add import add, broadcast_add, concat, fork, split
+from resgrad.rules.linear import linear
+from resgrad.rules.loss import cross_entropy, squared_error
+
+if os.environ.get("RESGRAD_REQUIRE_ORACLE") == "1":
+    import jax
+else:
+    jax = pytest.importorskip("jax", reason="the oracle, JAX, is not installed: make oracle installs it")
+
+import jax.numpy as jnp
+
+jax.config.update("jax_platforms", "cpu")  # no search for accelerators, no warning that there is none
+jax.config.update("jax_enable_x64", True)
+
+TOLERANCE = {np.float32: 1e-4, np.float64: 1e-10}
+dtypes = st.sampled_from(list(TOLERANCE))
+seeds = st.integers(0, 2**32 - 1)
+sizes = st.integers(1, 8)
+shapes = st.lists(st.integers(1, 5), max_size=4).map(tuple)
+
+# JAX compiles each operation anew for each shape, which is most of what these tests wait for.
+few = settings(max_examples=10)
+small = st.sampled_from([1, 2, 5])
+
+ACTIVATIONS = {
+    "relu": (relu, jax.nn.relu),
+    "leaky_relu": (leaky_relu, jax.nn.leaky_relu),
+    "leaky_relu 0.3": (partial(leaky_relu, slope=0.3), partial(jax.nn.leaky_relu, negative_slope=0.3)),
+    "tanh": (tanh, jnp.tanh),
+    "sigmoid": (sigmoid, jax.nn.sigmoid),
+    "gelu": (gelu, partial(jax.nn.gelu, approximate=True)),
+}
+activations = pytest.mark.parametrize(("ours", "theirs"), ACTIVATIONS.values(), ids=ACTIVATIONS)
+
+
+def normal(seed, dtype, *shapes):
+    rng = np.random.default_rng(seed)
+    return [np.asarray(rng.standard_normal(shape)).astype(dtype) for shape in shapes]
+
+
+def close(ours, theirs, dtype):
+    """Compare trees of arrays, each relative to its own largest entry."""
+    ours, theirs = jax.tree.leaves(ours), jax.tree.leaves(theirs)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, map(np.asarray, theirs), strict=True):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype == dtype
+        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(b).max(initial=0)))
+
+
+def compare(ours, theirs, *args, seed, dtype):
+    y, vjp = ours(*args)
+    expected, pull = jax.vjp(theirs, *args)
+    close(y, expected, dtype)
+    y_bar = jax.tree.map(lambda leaf: normal(seed, dtype, leaf.shape)[0], y)
+    close(vjp(y_bar), pull(jax.tree.map(jnp.asarray, y_bar)), dtype)
+
+
+@few
+@given(seeds, dtypes, sizes, sizes, sizes)
+def test_linear(seed, dtype, N, n, m):
+    args = normal(seed, dtype, (N, n), (n, m), (m,))
+    compare(linear, lambda x, W, b: x @ W + b, *args, seed=seed, dtype=dtype)
+
+
+@activations
+@few
+@given(seeds, dtypes, shapes, st.sampled_from([0.1, 1, 5]))
+def test_activations(ours, theirs, seed, dtype, shape, size):
+    (a,) = normal(seed, dtype, shape)
+    compare(ours, theirs, a * dtype(size), seed=seed, dtype=dtype)
+
+
+@activations
+def test_activations_at_zero_and_far_out(ours, theirs):
+    a = np.array([0.0, -0.0, 40.0, -40.0, 1e-300, -1e-300])
+    compare(ours, theirs, a, seed=0, dtype=np.float64)
+
+
+@few
+@given(seeds, dtypes, shapes)
+def test_add(seed, dtype, shape):
+    compare(add, jnp.add, *normal(seed, dtype, shape, shape), seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, shapes, st.integers(1, 4))
+def test_fork(seed, dtype, shape, copies):
+    ours, theirs = partial(fork, copies=copies), lambda x: (x,) * copies
+    compare(ours, theirs, *normal(seed, dtype, shape), seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, sizes, sizes)
+def test_broadcast_add(seed, dtype, N, n):
+    compare(broadcast_add, jnp.add, *normal(seed, dtype, (N, n), (n,)), seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, shapes, st.lists(sizes, min_size=1, max_size=4))
+def test_concat(seed, dtype, shape, widths):
+    args = normal(seed, dtype, *[(*shape, width) for width in widths])
+    compare(concat, lambda *xs: jnp.concatenate(xs, axis=-1), *args, seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, shapes, st.lists(sizes, min_size=1, max_size=4))
+def test_split(seed, dtype, shape, widths):
+    edges = [int(edge) for edge in np.cumsum(widths)[:-1]]
+    ours, theirs = partial(split, sizes=widths), lambda x: tuple(jnp.split(x, edges, axis=-1))
+    compare(ours, theirs, *normal(seed, dtype, (*shape, sum(widths))), seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, sizes, sizes)
+def test_squared_error(seed, dtype, N, n):
+    y, target = normal(seed, dtype, (N, n), (N, n))
+    ours = partial(squared_error, target=target)
+    compare(ours, lambda y: jnp.mean(jnp.sum((y - target) ** 2, axis=1) / 2), y, seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, sizes, sizes, st.sampled_from([1, 30]))
+def test_cross_entropy(seed, dtype, N, K, size):
+    (z,), labels = normal(seed, dtype, (N, K)), np.random.default_rng(seed).integers(K, size=N)
+
+    def theirs(z):
+        return -jnp.mean(jax.nn.log_softmax(z)[jnp.arange(N), labels])
+
+    compare(partial(cross_entropy, labels=labels), theirs, z * dtype(size), seed=seed, dtype=dtype)
+
+
+def their_branch(theirs, x, W1, b1, W2, b2):
+    return theirs(x @ W1 + b1) @ W2 + b2
+
+
+@activations
+@few
+@given(seeds, dtypes, small, small, small, small)
+def test_branch(ours, theirs, seed, dtype, N, n, h, m):
+    args = normal(seed, dtype, (N, n), (n, h), (h,), (h, m), (m,))
+    compare(branch(ours), partial(their_branch, theirs), *args, seed=seed, dtype=dtype)
+
+
+@activations
+@few
+@given(seeds, dtypes, small, small, small)
+def test_residual(ours, theirs, seed, dtype, N, n, h):
+    args = normal(seed, dtype, (N, n), (n, h), (h,), (h, n), (n,))
+    block = residual(branch(ours))
+    compare(block, lambda x, *theta: their_branch(theirs, x, *theta) + x, *args, seed=seed, dtype=dtype)
+
+
+def network(seed, dtype, L, N, n, h):
+    x, *flat = normal(seed, dtype, (N, n), *[(n, h), (h,), (h, n), (n,)] * L)
+    scale = dtype(1 / np.sqrt(n * h))
+    return x, [tuple(scale * p for p in flat[4 * k : 4 * k + 4]) for k in range(L)]
+
+
+def their_stack(x, *thetas):
+    xs = [x]
+    for theta in thetas:
+        xs.append(their_branch(jnp.tanh, xs[-1], *theta) + xs[-1])
+    return xs
+
+
+@few
+@given(seeds, dtypes, st.integers(0, 5), small, small, small)
+def test_stack(seed, dtype, L, N, n, h):
+    x, thetas = network(seed, dtype, L, N, n, h)
+    ours = stack(*[residual(branch(tanh))] * L)
+    compare(ours, lambda x, *thetas: their_stack(x, *thetas)[-1], x, *thetas, seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, st.integers(1, 4), small, small, small)
+def test_trace(seed, dtype, L, N, n, h):
+    x, thetas = network(seed, dtype, L, N, n, h)
+    xs, pull = trace(*[residual(branch(tanh))] * L)(x, *thetas)
+    x_bars, theta_bars = pull(xs[-1])
+    close(xs, their_stack(x, *thetas), dtype)
+    for k in range(L):  # the gradient at x_k is that of the blocks from there on
+        _, rest = jax.vjp(lambda x, *thetas: their_stack(x, *thetas)[-1], xs[k], *thetas[k:])
+        close((x_bars[k], *theta_bars[k:]), rest(jnp.asarray(xs[-1])), dtype)
