@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pygments.style import Style
-from pygments.token import Comment, Error, Generic, Keyword, String, Token
+from pygments.style import Style  # type: ignore[import-untyped]
+from pygments.token import (  # type: ignore[import-untyped]
+    Comment,
+    Error,
+    Generic,
+    Keyword,
+    String,
+    Token,
+)
 
 
 def _styles(ink: str, muted: str) -> dict[Any, str]:
@@ -21,14 +28,14 @@ def _styles(ink: str, muted: str) -> dict[Any, str]:
     }
 
 
-class Light(Style):
+class Light(Style):  # type: ignore[misc]
     """On paper and on light screens."""
 
     background_color = "#f6f7f9"
     styles: ClassVar = _styles("#1b1f24", "#57606a")
 
 
-class Dark(Style):
+class Dark(Style):  # type: ignore[misc]
     """On dark screens."""
 
     background_color = "#1b212a"

@@ -36,7 +36,8 @@ def _page(mention=MENTION, directive="plotted", **changes):
 def build(tmp_path):
     def run(text, builder="html", **settings):
         (tmp_path / "conf.py").write_text(
-            "extensions = ['pictures', 'mathml']\nnumfig = True\nversion = '1'\ncopyright = 'x'\nexclude_patterns = ['out']\n"
+            "extensions = ['pictures', 'mathml']\nnumfig = True\nexclude_patterns = ['out']\n"
+            "version = '1'\ncopyright = 'x'\n"
         )
         (tmp_path / "a").mkdir(exist_ok=True)
         (tmp_path / "a" / "page.rst").write_text(text)
