@@ -22,7 +22,7 @@ class derivation(nodes.Element):
     """The rows of a derivation, with a number and an anchor like a displayed equation."""
 
 
-class derivation_step(nodes.Element):
+class derivation_step(nodes.TextElement):
     """One row: its step as TeX, split where it aligns, and its reason as children."""
 
 
@@ -47,7 +47,7 @@ class Derivation(SphinxDirective):
         domain.note_equation(node["docname"], label, location=node)
         node["number"] = domain.get_equation_number_for(label)
         for row in rows("\n".join(self.content)):
-            step = derivation_step("", step=row.step)
+            step = derivation_step("", "", step=row.step)
             step += self.parse_inline(row.reason)[0]
             node += step
         target = nodes.target("", "", ids=[nodes.make_id(f"equation-{label}")])

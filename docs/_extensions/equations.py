@@ -18,6 +18,7 @@ from sphinx.util.nodes import make_refnode
 import tags
 from check_domain import CheckDomain, domain_of
 from folds import details
+from mathml import to_mathml
 
 _TAGGED = "t/{}"
 
@@ -214,10 +215,12 @@ def _tag_body(app: Sphinx, domain: CheckDomain, tag: tags.Tag) -> str:
 
 
 def _statement(domain: CheckDomain, label: str) -> str:
-    from mathml import to_mathml
-
     sentence = domain.records[label]["sentence"] if label in domain.records else ""
-    return to_mathml(domain.displays[label]["tex"], display=True) + f"<p>{sentence}</p>"
+    display = domain.displays[label]
+    tex = display["tex"]
+    if display["kind"] == "derivation":
+        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+    return to_mathml(tex, display=True) + f"<p>{sentence}</p>"
 
 
 def note_update(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from functools import reduce, singledispatch
 from typing import Any
 
+import numpy as np
+
 from tex_functions import FUNCTIONS
 from tex_lookup import Scope, lookup, span
 from tex_names import base_name, spelled
@@ -214,6 +216,8 @@ def _parameter(found: Any, node: Node) -> Any:
 def _result(function: Callable[..., Any], arguments: list[Any], head: Node) -> Any:
     try:
         found = function(*arguments)
+    except np.linalg.LinAlgError as error:  # a ValueError, but not about shapes
+        raise TexError(f"{_called(head)} fails: {error}", *head.at) from error
     except ValueError as error:
         raise TexShapeError(f"{_called(head)} refuses its arguments: {error}", *head.at) from error
     except Exception as error:

@@ -80,8 +80,8 @@ def space(draw):
         dS_dx=[draw(2, 2), draw(2, 2)], dy_dW1=draw(3, 3), epsilon=1e-3, big=1e308, none=None, flag=True,
         empty=np.zeros((0, n)), nan=np.array([np.nan]), C=draw(2, 2) + 1j, T=np.zeros((2, 3, 4)), word="x",
         D=np.diag([1.0, 0.0]), u=np.float32(0.5) * np.ones((2, 2), np.float32), zero=0.0, negative=-8.0,
-        raises=lambda: 1 / 0, pair=lambda x: (x, x), grow=lambda x: (lambda a: a * x), J_F=draw(2, 2),
-        W_out=draw(2, 3), S=draw(2, 3),
+        raises=lambda: 1 / 0, inverse=np.linalg.inv, pair=lambda x: (x, x), grow=lambda x: (lambda a: a * x),
+        W_out=draw(2, 3), S=draw(2, 3), J_F=draw(2, 2),
     )  # fmt: skip
 
 
@@ -493,6 +493,7 @@ def test_shapes_that_do_not_fit(tex, column, says, space):
         (r"\operatorname{empty} = \operatorname{empty}", 1, "without entries"),
         # functions
         (r"c = \operatorname{raises}(c)", 5, "raises fails: TypeError"),
+        (r"c = \operatorname{inverse}(D)", 5, "inverse fails: Singular matrix"),
         (r"c = \operatorname{pair}(c)", 5, "pair is a sequence"),
         # ambiguities
         (r"x = x \odot x A", 13, r"ambiguous after \odot"),
