@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
+
 import resgrad
 from resgrad import blocks, networks, rules
 
