@@ -55,9 +55,13 @@ napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 
+pygments_style, pygments_dark_style = "ink_style.Light", "ink_style.Dark"
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "Residual gradients"
 html_static_path = ["docs/_static"]
+html_css_files = ["css/resgrad.css"]
+html_favicon = "docs/_static/favicon.svg"
 html_show_sphinx = False
 html_show_search_summary = False
 html_copy_source = False

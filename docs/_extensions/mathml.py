@@ -17,6 +17,7 @@ from docutils import nodes
 from math_core import LatexError, LatexToMathML
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.util.math import get_node_equation_number
 from sphinx.util.nodes import get_node_line, get_node_source
 
 import font_subset
@@ -178,7 +179,7 @@ def visit_inline(self: Any, node: nodes.math) -> None:
 
 def visit_block(self: Any, node: nodes.math_block) -> None:
     """Write a displayed formula, its number and the link to itself."""
-    name = f"Equation {node['number']}" if node.get("number") else "Equation"
+    name = f"Equation {get_node_equation_number(self, node)}" if node.get("number") else "Equation"
     self.body.append(self.starttag(node, "div", CLASS="equation"))
     self.body.append(_for_builder(self, _placed(node, equation_html, node.astext(), name=name)))
     _append_number(self, node)
@@ -188,7 +189,7 @@ def visit_block(self: Any, node: nodes.math_block) -> None:
 
 def _append_number(self: Any, node: nodes.Element) -> None:
     if node.get("number"):
-        self.body.append(f'<span class="eqno">({node["number"]})')
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         if node["ids"]:
             self.add_permalink_ref(node, "Link to this equation")
         self.body.append("</span>")
