@@ -18,9 +18,10 @@ SPHINX := $(BIN)/sphinx-build -n -j auto -c .
 # Marks of a finished set-up, named by what was installed. Each holds the folder that the scripts point to.
 READY := .venv/ready-$(shell { echo "$(CURDIR)"; cat requirements.lock pyproject.toml; } | cksum | tr ' ' -)
 ORACLE := .venv/oracle-$(shell cat requirements-oracle.lock | cksum | tr ' ' -)
+VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .NOTPARALLEL:
-.PHONY: help html test doctest live check lint types oracle linkcheck lock clean again
+.PHONY: help html test doctest live check lint types oracle linkcheck tags lock clean again
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -51,6 +52,9 @@ oracle: $(ORACLE) ## compare every rule with JAX (installs it)
 
 linkcheck: $(READY) ## follow every link to another site
 	$(SPHINX) -b linkcheck -d build/linkcheck-doctrees docs build/linkcheck
+
+tags: $(READY) ## give each new equation and figure its permanent tag
+	$(BIN)/python docs/_extensions/tags.py $(VERSION)
 
 lock: $(READY) ## lock the dependencies again after an edit of pyproject.toml
 	$(COMPILE) --extra lab --group dev --output-file requirements.lock
