@@ -107,7 +107,8 @@ def test_pack_and_unpack_are_inverse():
     ("theta_bar", "error"),
     [
         (scalars(1.0), ValueError),  # one gradient is missing
-        (scalars(1.0, 1.0)[1], ValueError),  # the tuple of one block for that of the network
+        ((), ValueError),
+        (((), (1.0, 2.0)), TypeError),
         (((), (np.ones(1), np.ones((1, 1)))), ValueError),  # would be broadcast
         (((), (np.ones(1), np.ones(1, np.float32))), TypeError),
         (((), (np.ones(1, np.float32), np.ones(1, np.float32))), TypeError),

@@ -52,15 +52,7 @@ def pack(tree: Tree) -> Vector:
     TypeError
         Two leaves differ in dtype, or one is no array.
     """
-    leaves = list(_leaves(tree))
-    if not leaves:
-        raise ValueError("pack: there is no parameter")
-    for leaf in leaves:
-        if not isinstance(leaf, np.ndarray):  # before its dtype: numpy takes a missing one for float64
-            raise TypeError(f"pack: a leaf is {type(leaf).__name__}, expected a numpy array")
-        if leaf.dtype != leaves[0].dtype:
-            raise TypeError(f"pack: a leaf has dtype {leaf.dtype}, the first one {leaves[0].dtype}")
-    return np.concatenate([leaf.ravel() for leaf in leaves])
+    return _join(_leaves(tree))
 
 
 def unpack(vector: Vector, like: Tree) -> Tree:
@@ -90,31 +82,37 @@ def unpack(vector: Vector, like: Tree) -> Tree:
     return _rebuild(pieces, like)
 
 
-def _leaves(tree: Tree) -> Iterator[Any]:
-    if isinstance(tree, tuple):
-        for part in tree:
-            yield from _leaves(part)
-    else:
-        yield tree
+def _leaves(tree: Tree) -> list[Any]:
+    if not isinstance(tree, tuple):
+        return [tree]
+    return [leaf for part in tree for leaf in _leaves(part)]
+
+
+def _join(leaves: list[Any]) -> Vector:
+    if not leaves:
+        raise ValueError("pack: there is no parameter")
+    for leaf in leaves:
+        if not isinstance(leaf, np.ndarray):  # before its dtype: numpy takes a missing one for float64
+            raise TypeError(f"pack: a leaf is {type(leaf).__name__}, expected a numpy array")
+        if leaf.dtype != leaves[0].dtype:
+            raise TypeError(f"pack: a leaf has dtype {leaf.dtype}, the first one {leaves[0].dtype}")
+    return np.concatenate([leaf.ravel() for leaf in leaves])
 
 
 def _rebuild(pieces: Iterator[Vector], like: Tree) -> Tree:
     if isinstance(like, tuple):
-        return tuple(_rebuild(pieces, part) for part in like)
+        return tuple([_rebuild(pieces, part) for part in like])
     return next(pieces).reshape(like.shape)
 
 
 def _pack_both(where: str, theta: Tree, theta_bar: Tree) -> tuple[Vector, Vector]:
-    if _form(theta) != _form(theta_bar):
-        raise ValueError(f"{where}: theta_bar is shaped {_form(theta_bar)}, theta {_form(theta)}")
-    vector, vector_bar = pack(theta), pack(theta_bar)
+    leaves, bars = _leaves(theta), _leaves(theta_bar)
+    vector, vector_bar = _join(leaves), _join(bars)
+    if (shapes := [leaf.shape for leaf in leaves]) != (found := [bar.shape for bar in bars]):
+        raise ValueError(f"{where}: theta_bar has leaves of shapes {found}, theta {shapes}")
     if vector.dtype != vector_bar.dtype:
         raise TypeError(f"{where}: theta_bar has dtype {vector_bar.dtype}, theta {vector.dtype}")
     return vector, vector_bar
-
-
-def _form(tree: Tree) -> Any:
-    return [_form(part) for part in tree] if isinstance(tree, tuple) else tree.shape
 
 
 def linear_decay(rate: float, *, steps: int) -> Schedule:
