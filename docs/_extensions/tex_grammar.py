@@ -25,11 +25,15 @@ The grammar, after layout has been dropped (`tex_tokens` says what counts as lay
                | "\langle" expression "," expression "\rangle"
                | function "(" expression { "," expression } ")" | function factor
                | "\begin{pmatrix}" cells { "\\" cells } "\end{pmatrix}"
+    argument   = digit | letter | "{" expression "}"
+    function   = "\exp" | "\log" | "\max" | ... | "\operatorname{diag}" | "\operatorname{tr}"
+    cells      = expression { "&" expression }
     limits     = "_{" letter "=" index "}" "^" index | "_{" range "}"
 
     symbol     = [ "\mathrm d" ] base { "'" | "_" subscript }
-    base       = letter | accent symbol | alphabet letter | "\operatorname{" word "}"
-    subscript  = item { "," item },  item = label | index
+    base       = letter | accent ( letter | "{" symbol "}" ) | alphabet letter | "\operatorname{" word "}"
+    subscript  = digit | letter | label | "{" item { "," item } "}",  item = label | index
+    label      = "\text{" word "}" | "\min" | "\max"
     index      = [ "-" ] step { ("+" | "-") step },  step = integer | [ integer ] symbol
 
 Whether `f(x)` is a product or an application is not decided here: it depends on what `f` is.

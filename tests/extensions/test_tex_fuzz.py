@@ -11,7 +11,6 @@ from tex_evaluate import evaluate
 from tex_grammar import TexError, parse
 from tex_tokens import TOKEN
 
-
 often = settings(max_examples=150)  # raise it to look further
 rng = np.random.default_rng(0)
 

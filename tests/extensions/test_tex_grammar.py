@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tex_grammar import Statement, TexError, parse
+from tex_names import spelled, spelled_derivative
 from tex_tree import Function, Group, Odot, Product, Quotient, Raised, Symbol
 
 
@@ -326,3 +330,33 @@ def test_deep_nesting_is_refused(tex):
 
 def test_width_is_no_depth():
     assert len(right_side(" + ".join(["x"] * 3000)).terms) == 3000
+
+
+# The page for contributors
+
+PAGE = (Path(__file__).parents[2] / "docs" / "practice" / "grammar.md").read_text("utf-8")
+
+
+def examples(section: str) -> list[list[str]]:
+    """Return the first two columns of a section's table, as the code in them."""
+    rows = re.findall(
+        r"^\| (.*?) \| (.*?) \|", PAGE.partition(f"## {section}")[2].partition("##")[0], re.MULTILINE
+    )
+    return [[re.findall("`(.*?)`", cell) for cell in row] for row in rows[1:]]
+
+
+@pytest.mark.parametrize("tex", [tex for row in examples("What each sign stands for") for tex in row[0]])
+def test_what_the_page_lists_is_read(tex):
+    right_side(tex)
+
+
+@pytest.mark.parametrize(
+    ("tex", "name"),
+    [pair for row in examples("How a symbol is spelled") for pair in zip(row[0], row[1], strict=True)],
+)
+def test_names_are_spelled_as_the_page_says(tex, name):
+    found = right_side(tex)
+    is_symbol = isinstance(found, Symbol)
+    assert (
+        spelled(found, found.subscript) if is_symbol else spelled_derivative(found, found.bottom.subscript)
+    ) == name
