@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-import notation
 from checking import NOTATION
+from notation import Row, load
 
-_HEADS = ("Symbol", "In code", "Meaning")
-_WIDTHS = (15, 30, 55)
+_HEADS = ("Symbol", "In code, and its shape", "Meaning")
 
 
 class NotationTable(SphinxDirective):
@@ -21,26 +21,24 @@ class NotationTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Lay out the rows of the file, and note it, so that a change of it shows."""
         self.env.note_dependency(str(NOTATION))
-        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in _WIDTHS), cols=len(_HEADS))
-        group += nodes.thead("", _row([nodes.paragraph("", head)] for head in _HEADS))
-        group += nodes.tbody("", *(_row(_cells(row)) for row in notation.load(NOTATION).rows))
+        group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in _HEADS), cols=len(_HEADS))
+        group += nodes.thead("", _row(nodes.paragraph("", head) for head in _HEADS))
+        group += nodes.tbody("", *(_row(cells(row)) for row in load(NOTATION).rows))
         return [nodes.table("", group, classes=["notation"])]
 
 
-def _cells(row: notation.Row) -> list[list[nodes.Node]]:
-    """The cells of one symbol; its shape stands below its name, so that three columns fit a phone."""
-    return [
-        [nodes.paragraph("", "", nodes.math(row.tex, row.tex))],
-        [
-            nodes.paragraph("", "", nodes.literal(row.code, row.code)),
-            nodes.paragraph("", row.shape, classes=["shape"]),
-        ],
-        [nodes.paragraph("", row.meaning)],
-    ]
+def cells(row: Row) -> tuple[nodes.paragraph, ...]:
+    """Return the cells of one symbol."""
+    name = nodes.literal(row.code, row.code)
+    return (
+        nodes.paragraph("", "", nodes.math(row.tex, row.tex)),
+        nodes.paragraph("", "", name, nodes.Text(f" {row.shape}")),
+        nodes.paragraph("", row.meaning),
+    )
 
 
-def _row(cells: Any) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", *cell) for cell in cells))
+def _row(paragraphs: Iterable[nodes.paragraph]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", paragraph) for paragraph in paragraphs))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
