@@ -157,7 +157,7 @@ def _doctree_faults(doctree: nodes.document) -> Iterator[tuple[int, int, str]]:
         if not node.get("label"):
             yield node.line or 1, 1, "a displayed equation without a label"
     for node in doctree.findall(nodes.literal_block):
-        if not (node.get("runs") or _is_run(node)):
+        if not (node.get("runs") or node.get("language") == "text" or _is_run(node)):
             yield (
                 node.line or 1,
                 1,
