@@ -132,7 +132,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and their nodes."""
     app.setup_extension("check_domain")
     app.setup_extension("folds")
-    app.add_enumerable_node(derivation, "displaymath", html=(visit_derivation, depart_derivation))
+    # Numbered with the equations; Sphinx numbers no node without a title.
+    visitors = (visit_derivation, depart_derivation)
+    app.add_enumerable_node(derivation, "displaymath", lambda node: node["derivation"], html=visitors)
     app.add_node(derivation_step, html=(visit_derivation_step, depart_derivation_step))
     app.add_directive("math", Math, override=True)
     app.add_directive("derivation", Derivation)

@@ -66,6 +66,10 @@ class CheckDomain(Domain):
             self.data[table].update({k: v for k, v in found if v["docname"] in docnames})
         self.faults.update({page: f for page, f in otherdata["faults"].items() if page in docnames})
 
+    def resolve_any_xref(self, *args: Any) -> list[Any]:
+        """Nothing is linked through this domain: equations are the math domain's."""
+        return []
+
     def rests_on(self, label: str) -> list[str]:
         """The equations that this one uses: named in its reasons, or documented by the code that it calls."""
         calls = self.records.get(label, {}).get("calls", ())

@@ -5,7 +5,8 @@ All of it is collected by the build when every page has been read: nobody types 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 from docutils import nodes
@@ -75,7 +76,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if "check" in fold:
             _fill_fold(fold, domain, link)
     for index in list(doctree.findall(equation_index)):
-        index.replace_self(_table(domain, link))
+        index.replace_self(list(_tables(domain, link)))
 
 
 class _Linker:
@@ -138,13 +139,22 @@ def _joined(items: list[nodes.Node]) -> list[nodes.Node]:
     return [part for item in items for part in (item, nodes.Text(", "))][:-1]
 
 
-def _table(domain: CheckDomain, link: _Linker) -> nodes.table:
-    heads = ("Equation", "Tag", "Page", "Check", "Code", "Rests on", "Used by")
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
-    group += nodes.thead("", _row([[nodes.Text(head)] for head in heads]))
+_HEADS = (("Equation", 10), ("Tag", 8), ("Check", 40), ("Code", 18), ("Rests on", 12), ("Used by", 12))
+
+
+def _tables(domain: CheckDomain, link: _Linker) -> Iterator[nodes.Node]:
+    """A table for each page, in the order of the equations' numbers."""
     ordered = sorted(domain.displays, key=lambda label: _number(link, label))
-    group += nodes.tbody("", *(_row(_cells(domain, label, link)) for label in ordered))
-    return nodes.table("", group, classes=["equation-index"])
+    for docname, labels in groupby(ordered, key=lambda label: domain.displays[label]["docname"]):
+        yield nodes.rubric("", "", link.page(docname))
+        yield _table(domain, labels, link)
+
+
+def _table(domain: CheckDomain, labels: Iterable[str], link: _Linker) -> nodes.table:
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for _, width in _HEADS), cols=len(_HEADS))
+    group += nodes.thead("", _row([[nodes.Text(head)] for head, _ in _HEADS]))
+    group += nodes.tbody("", *(_row(_cells(domain, label, link)) for label in labels))
+    return nodes.table("", group, classes=["equation-index", "colwidths-given"])
 
 
 def _number(link: _Linker, label: str) -> tuple[int, str]:
@@ -158,7 +168,6 @@ def _cells(domain: CheckDomain, label: str, link: _Linker) -> list[list[nodes.No
     return [
         [link.equation(label)],
         [link.tag(label)],
-        [link.page(display["docname"])],
         [nodes.Text(_strength(display, record))],
         _joined([link.code(call) for call in calls]),
         _joined([link.equation(other) for other in domain.rests_on(label)]),
