@@ -23,18 +23,18 @@ class NotationTable(SphinxDirective):
         self.env.note_dependency(str(NOTATION))
         group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in _HEADS), cols=len(_HEADS))
         group += nodes.thead("", _row(nodes.paragraph("", head) for head in _HEADS))
-        group += nodes.tbody("", *(_row(cells(row)) for row in load(NOTATION).rows))
+        group += nodes.tbody("", *(_row(self._cells(row)) for row in load(NOTATION).rows))
         return [nodes.table("", group, classes=["notation"])]
 
-
-def cells(row: Row) -> tuple[nodes.paragraph, ...]:
-    """Return the cells of one symbol."""
-    name = nodes.literal(row.code, row.code)
-    return (
-        nodes.paragraph("", "", nodes.math(row.tex, row.tex)),
-        nodes.paragraph("", "", name, nodes.Text(f" {row.shape}")),
-        nodes.paragraph("", row.meaning),
-    )
+    def _cells(self, row: Row) -> list[nodes.paragraph]:
+        """Return the cells of one symbol; its meaning may hold formulas and links."""
+        name = nodes.literal(row.code, row.code)
+        contents: list[list[nodes.Node]] = [
+            [nodes.math(row.tex, row.tex)],
+            [name, nodes.Text(f" {row.shape}")],
+            self.parse_inline(row.meaning)[0],
+        ]
+        return [nodes.paragraph("", "", *content) for content in contents]
 
 
 def _row(paragraphs: Iterable[nodes.paragraph]) -> nodes.row:
