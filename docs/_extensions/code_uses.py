@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 #: Code that names one of these reads the text of code, so that comments and docstrings count as well.
-_READS_CODE = frozenset({"__doc__", "help", "inspect", "pydoc"})
+_READS_CODE = frozenset({"__doc__", "getcomments", "getdoc", "getsource", "getsourcelines", "help", "pydoc"})
 #: What an import takes from a module: a name, all of it, or nothing (the module only runs).
 ALL, NOTHING = "*", ""
 

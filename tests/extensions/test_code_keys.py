@@ -85,7 +85,8 @@ def key(root, *cells, **options):
         ("x = 1", "x = 2", False),
         ("x = 1", "y = 1", False),
         ('"Say."\nprint(__doc__)', '"Say it."\nprint(__doc__)', False),
-        ("import inspect\nx = 1", "import inspect\nx = 1  # why", False),
+        ("from inspect import getsource\nx = 1", "from inspect import getsource\nx = 1  # why", False),
+        ("from inspect import signature\nx = 1", "from inspect import signature\nx = 1  # why", True),
     ],
 )
 def test_what_counts_in_a_module(root, before, after, same):
