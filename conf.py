@@ -23,6 +23,7 @@ extensions = [
     "check_directives",
     "equations",
     "mathml",
+    "notation_table",
     "page_keys",
     "pictures",
     "source_code",
