@@ -128,13 +128,17 @@ def _near_misses(near: tuple[NearMiss, ...]) -> nodes.bullet_list:
     return items
 
 
+def _title(node: Any) -> str:
+    return str(node["derivation"])
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and their nodes."""
     app.setup_extension("check_domain")
     app.setup_extension("folds")
     # Numbered with the equations; Sphinx numbers no node without a title.
     visitors = (visit_derivation, depart_derivation)
-    app.add_enumerable_node(derivation, "displaymath", lambda node: node["derivation"], html=visitors)
+    app.add_enumerable_node(derivation, "displaymath", _title, html=visitors)
     app.add_node(derivation_step, html=(visit_derivation_step, depart_derivation_step))
     app.add_directive("math", Math, override=True)
     app.add_directive("derivation", Derivation)

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from docutils import nodes
 from sphinx.addnodes import desc, pending_xref
@@ -24,6 +24,7 @@ from sphinx.util import logging
 from reader import DISPLAYS, Fence, fences
 
 LOGGER = logging.getLogger(__name__)
+NOT_RUN = "nothing runs this code: use {code-cell} python, or {not-run} with a reason"
 _EQUATION_LINK = re.compile(r":eq:`([\w-]+)`")
 
 
@@ -40,17 +41,17 @@ class CheckDomain(Domain):
     @property
     def displays(self) -> dict[str, dict[str, Any]]:
         """Label -> docname, line, tex, kind, links (labels of the equations its reasons name), unchecked."""
-        return self.data["displays"]
+        return cast("dict[str, dict[str, Any]]", self.data["displays"])
 
     @property
     def records(self) -> dict[str, dict[str, Any]]:
         """Label -> the record of its check, with docname and sentence."""
-        return self.data["records"]
+        return cast("dict[str, dict[str, Any]]", self.data["records"])
 
     @property
     def faults(self) -> dict[str, list[tuple[int, int, str]]]:
         """Page -> its faults as (line, column, message)."""
-        return self.data["faults"]
+        return cast("dict[str, list[tuple[int, int, str]]]", self.data["faults"])
 
     def clear_doc(self, docname: str) -> None:
         """Forget a page before it is read again."""
@@ -160,13 +161,9 @@ def _doctree_faults(doctree: nodes.document) -> Iterator[tuple[int, int, str]]:
     for node in doctree.findall(nodes.math_block):
         if not node.get("label"):
             yield node.line or 1, 1, "a displayed equation without a label"
-    for node in doctree.findall(nodes.literal_block):
-        if not (node.get("runs") or node.get("language") == "text" or _is_run(node)):
-            yield (
-                node.line or 1,
-                1,
-                "nothing runs this code: use {code-cell} python, or {not-run} with a reason",
-            )
+    for code in doctree.findall(nodes.literal_block):
+        if not (code.get("runs") or code.get("language") == "text" or _is_run(code)):
+            yield code.line or 1, 1, NOT_RUN
 
 
 def _is_run(node: nodes.Node | None) -> bool:

@@ -242,12 +242,16 @@ def _evaluated(tex: str, namespace: Mapping[str, Any], rtol: float) -> Any:
 def _near_misses(
     body: str, namespace: Mapping[str, Any], by_agree: bool
 ) -> tuple[list[NearMiss], list[Fault]]:
-    near, faults = [], []
+    near: list[NearMiss] = []
+    faults: list[Fault] = []
     for number, line in enumerate(body.splitlines(), start=1):
         if _is_near_miss(line):
             tex, _, remark = line.removeprefix("!= ").partition("%")
             found = _near_miss(tex.strip(), remark.strip(), namespace, number)
-            (near if isinstance(found, NearMiss) else faults).append(found)  # type: ignore[arg-type]
+            if isinstance(found, NearMiss):
+                near.append(found)
+            else:
+                faults.append(found)
     if not (by_agree or faults or any(miss.off is not None for miss in near)):
         faults.append(Fault("check", 1, 1, "no near miss that its numbers reject"))
     return near, faults

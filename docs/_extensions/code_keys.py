@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import doctest
 import hashlib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -90,18 +91,35 @@ class _Closure:
                 yield home, lazy
 
 
-def _files(code: Code, folder: Path, top: Path, *, whole: bool) -> Iterator[Path]:
-    """Find the files that strings in the code name, in `folder` or one above it up to `top`."""
-    above = [folder, *(parent for parent in folder.parents if parent.is_relative_to(top))]
-    for name in code.strings:
-        if not 0 < len(name) < 200 or set("\n\0<>{}\\") & set(name) or name.startswith("/"):
-            continue
-        if whole and name.strip("./") and (folder / name).is_dir():
-            yield from (
-                p for p in (folder / name).rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")
-            )
-        elif "." in name:
-            yield from (base / name for base in above if (base / name).is_file())
+class _Files:
+    """Finds the files that code names, in a folder or one above it; looks into each folder once."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.listed: dict[Path, frozenset[str]] = {}
+
+    def named(self, code: Code, folder: Path, *, whole: bool) -> Iterator[Path]:
+        """Find the files that strings in the code name; `whole`: and all in a folder that one names."""
+        above = [folder, *(parent for parent in folder.parents if parent.is_relative_to(self.top))]
+        for name in filter(_is_path, code.strings):
+            places = [base / name for base in above if self._may_hold(base, name)]
+            if whole and places and places[0].parent == folder and places[0].is_dir():
+                yield from (path for path in places[0].rglob("*") if _is_data(path))
+            yield from (place for place in places if place.is_file())
+
+    def _may_hold(self, folder: Path, name: str) -> bool:
+        if folder not in self.listed:
+            self.listed[folder] = frozenset(os.listdir(folder) if folder.is_dir() else ())
+        first = name.partition("/")[0]
+        return first in self.listed[folder] or first == ".."
+
+
+def _is_path(name: str) -> bool:
+    return 0 < len(name) < 200 and not name.startswith("/") and not set("\n\0<>{}\\") & set(name)
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_file() and path.suffix not in (".py", ".pyc")
 
 
 def modules_of(source: str, roots: Iterable[Path]) -> tuple[Path, ...]:
@@ -169,9 +187,10 @@ def page_key(
     if strict and (refused := sorted(filter(None, (code.computed for code in everything)))):
         raise CodeError(f"{refused[0]}: the name of an imported module is computed")
     as_text = any(code.reads_code for code in everything)
-    files = {path for code in page for path in _files(code, folder, top, whole=False)}
+    find = _Files(top).named
+    files = {path for code in page for path in find(code, folder, whole=False)}
     for path, code in ran.modules.items():
-        files.update(_files(code, path.parent, top, whole=True))
+        files.update(find(code, path.parent, whole=True))
     return digest(
         sys.version,
         *extra,

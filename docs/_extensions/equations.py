@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
@@ -18,7 +19,7 @@ from sphinx.util.nodes import make_refnode
 
 import tags
 from check_domain import CheckDomain, domain_of
-from folds import details
+from folds import details, summary
 from mathml import to_mathml
 
 _TAGGED = "t/{}"
@@ -88,9 +89,9 @@ class _Linker:
     def equation(self, label: str) -> nodes.Node:
         """The equation's number, linked."""
         env, domain = self.app.env, self.app.env.domains.math_domain
-        content = nodes.inline("", label)
+        content = pending_xref("")
         found = domain.resolve_xref(env, self.docname, self.app.builder, "eq", label, content, content)
-        return found or content
+        return found or nodes.Text(label)
 
     def page(self, docname: str) -> nodes.Node:
         """The page's title, linked."""
@@ -108,14 +109,16 @@ class _Linker:
         name = qualified.rpartition(".")[2]
         env, domain = self.app.env, self.app.env.domains.python_domain
         content = nodes.literal("", name)
-        target = nodes.Element(**{"py:module": None, "py:class": None, "refspecific": False})
-        found = domain.resolve_xref(env, self.docname, self.app.builder, "func", qualified, target, content)  # type: ignore[arg-type]
+        target = pending_xref("")
+        found = domain.resolve_xref(env, self.docname, self.app.builder, "func", qualified, target, content)
         return found or content
 
 
 def _fill_fold(fold: nodes.Element, domain: CheckDomain, link: _Linker) -> None:
     label = fold["check"]
-    fold[0] += [nodes.Text(" "), link.tag(label)]
+    line = fold.next_node(summary)
+    assert line is not None
+    line += [nodes.Text(" "), link.tag(label)]
     for heading, items in _relations(domain, label, link):
         fold += nodes.paragraph("", f"{heading} ", *_joined(items), classes=["relations"])
 

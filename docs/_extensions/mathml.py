@@ -187,7 +187,7 @@ def visit_block(self: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def _append_number(self: Any, node: nodes.Element) -> None:
+def _append_number(self: Any, node: Any) -> None:
     if node.get("number"):
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         if node["ids"]:

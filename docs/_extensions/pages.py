@@ -33,6 +33,6 @@ def _run_cell(source: str, namespace: dict[str, Any], path: Path) -> Any:
     tree = ast.parse(source, str(path))
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, str(path), "exec"), namespace)
-    if last is None:
+    if not isinstance(last, ast.Expr):
         return None
     return eval(compile(ast.Expression(last.value), str(path), "eval"), namespace)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from markdown_it import MarkdownIt
 from mdit_py_plugins.front_matter import front_matter_plugin
@@ -97,7 +98,7 @@ def notebook_of(text: str) -> NotebookNode:
     page.metadata["source_map"] = [lines[start][1] for start in page.metadata["source_map"]]
     for index, cell in enumerate(page.cells):
         cell["id"] = f"cell-{index}"
-    return page
+    return cast(NotebookNode, page)
 
 
 def _checks_as_cells(text: str) -> Iterator[tuple[str, int]]:
