@@ -11,84 +11,15 @@ which counts as a whole. The first two are refused with a `CodeError` where they
 
 from __future__ import annotations
 
-import doctest
 import hashlib
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain
 from pathlib import Path
 
-from code_uses import ALL, NOTHING, Code, CodeError, read
-
-
-def _page(source: str, where: str) -> Iterator[Code]:
-    """Code of a page: one cell, and the doctest lines that it hands on as text."""
-    cell = read(source, "", where)
-    yield cell
-    for string in sorted(text for text in cell.strings if ">>> " in text):
-        try:
-            examples = doctest.DocTestParser().get_examples(string)
-            yield read("".join(example.source for example in examples), "", where)
-        except (ValueError, CodeError):  # whoever runs it says so better
-            continue
-
-
-class _Closure:
-    """All that some code runs, as far as it lies below the roots."""
-
-    def __init__(self, roots: Iterable[Path]) -> None:
-        self.roots = tuple(roots)
-        self.modules: dict[Path, Code] = {}
-        self.libraries: set[str] = set()
-        self.lazy: set[tuple[str, str, str]] = set()
-
-    def find(self, module: str) -> Path | None:
-        """Find the file of a module or, for a package without ``__init__``, its folder."""
-        bases = [root.joinpath(*module.split(".")) for root in self.roots]
-        files = (path for base in bases for path in (base / "__init__.py", base.with_name(base.name + ".py")))
-        folders = (base for base in bases if base.is_dir())
-        return next(chain((path for path in files if path.is_file()), folders), None)
-
-    def follow(self, code: Iterable[Code]) -> _Closure:
-        """Add all that some code imports, directly or not."""
-        todo = [taken for piece in code for taken in piece.imports]
-        seen: set[tuple[str, str]] = set()
-        while todo:
-            taken = todo.pop()
-            if taken not in seen and taken[0]:
-                seen.add(taken)
-                todo += self._step(*taken)
-        return self
-
-    def _step(self, module: str, name: str) -> Iterator[tuple[str, str]]:
-        """Take one import and yield those that it leads to."""
-        parent = module.rpartition(".")[0]
-        if parent:
-            yield parent, NOTHING
-        path = self.find(module)
-        if path is None:
-            self.libraries.add(module.partition(".")[0])
-            return
-        if name not in (ALL, NOTHING) and self.find(f"{module}.{name}"):
-            yield f"{module}.{name}", NOTHING
-        if path.suffix == ".py":
-            yield from self._run(path, module)
-            yield from self._ask(self.modules[path], module, name)
-
-    def _run(self, path: Path, module: str) -> Iterator[tuple[str, str]]:
-        if path not in self.modules:
-            package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-            self.modules[path] = read(path.read_text("utf-8"), package, str(path))
-            yield from self.modules[path].imports
-
-    def _ask(self, code: Code, module: str, name: str) -> Iterator[tuple[str, str]]:
-        for lazy, home in code.lazy:
-            if name in (lazy, ALL):
-                self.lazy.add((module, lazy, home))
-                yield home, lazy
+from code_closure import Closure, page_code
+from code_uses import Code, CodeError
 
 
 class _Files:
@@ -109,40 +40,20 @@ class _Files:
 
     def _may_hold(self, folder: Path, name: str) -> bool:
         if folder not in self.listed:
-            self.listed[folder] = frozenset(os.listdir(folder) if folder.is_dir() else ())
+            self.listed[folder] = (
+                frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+            )
         first = name.partition("/")[0]
         return first in self.listed[folder] or first == ".."
 
 
 def _is_path(name: str) -> bool:
-    return 0 < len(name) < 200 and not name.startswith("/") and not set("\n\0<>{}\\") & set(name)
+    plain = 0 < len(name) < 200 and not name.startswith("/") and not set("\n\0<>{}\\") & set(name)
+    return plain and name.strip("./") != ""
 
 
 def _is_data(path: Path) -> bool:
     return path.is_file() and path.suffix not in (".py", ".pyc")
-
-
-def modules_of(source: str, roots: Iterable[Path]) -> tuple[Path, ...]:
-    """Find the files of all modules below `roots` that some code imports, directly or not.
-
-    Parameters
-    ----------
-    source : str
-        Python code.
-    roots : iterable of Path
-        The folders that modules are looked for in, in this order.
-
-    Returns
-    -------
-    tuple of Path
-        Sorted; a package's ``__init__.py`` is among them where a module of it is.
-
-    Raises
-    ------
-    CodeError
-        Code is not plain Python.
-    """
-    return tuple(sorted(_Closure(roots).follow(_page(source, "code")).modules))
 
 
 def page_key(
@@ -181,8 +92,8 @@ def page_key(
     CodeError
         Code is not plain Python, or (`strict`) imports a module by a name that is computed.
     """
-    page = [code for number, cell in enumerate(cells, 1) for code in _page(cell, f"cell {number}")]
-    ran = _Closure(roots).follow(page)
+    page = [code for number, cell in enumerate(cells, 1) for code in page_code(cell, f"cell {number}")]
+    ran = Closure(roots).follow(page)
     everything = [*page, *ran.modules.values()]
     if strict and (refused := sorted(filter(None, (code.computed for code in everything)))):
         raise CodeError(f"{refused[0]}: the name of an imported module is computed")

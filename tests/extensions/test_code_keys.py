@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from code_keys import modules_of, page_key
+from code_closure import modules_of
+from code_keys import page_key
 from code_uses import CodeError
 
 TREE = {
