@@ -1,9 +1,9 @@
 import io
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
-from threading import Event
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -149,6 +149,35 @@ def test_an_error_drops_the_runs_that_have_not_begun():
     with pytest.raises(RuntimeError):
         sweep(experiment, ["x"], range(5))
     assert ran == [0]
+
+
+class Unanswered(Executor):
+    """The first run fails; the others can be cancelled, but nobody is told that they were (as in Dask)."""
+
+    def __init__(self):
+        self.futures = []
+
+    def submit(self, *call):
+        self.futures.append(future := Future())
+        if len(self.futures) == 1:
+            future.set_exception(RuntimeError("no"))
+        return future
+
+
+def test_an_error_does_not_wait_for_runs_that_it_has_cancelled():
+    executor, caught = Unanswered(), []
+
+    def attempt():
+        try:
+            sweep(pair, ["x"], range(3), executor=executor)
+        except RuntimeError as error:
+            caught.append(error)
+
+    thread = Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(timeout=30)
+    assert [future.cancelled() for future in executor.futures] == [False, True, True]
+    assert len(caught) == 1
 
 
 def test_nothing_to_run_and_doubled_seeds_are_refused():

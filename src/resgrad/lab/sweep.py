@@ -84,8 +84,8 @@ def sweep(
     TypeError
         A seed that is not an integer.
     Exception
-        What a run raised, the first in the order given, with a note that names its setting and seed; runs
-        that have not begun by then are dropped and the others awaited.
+        What a run raised, the first in the order given, with a note that names its setting and seed. Runs
+        that have not begun by then are dropped, and those of a thread or process pool that have are awaited.
     """
     seeds = _distinct(seeds)
     jobs = list(product(settings, seeds))
@@ -110,9 +110,8 @@ def _in_order(
         error.add_note(f"sweep: this was the run with setting {job[0]!r} and seed {job[1]}")
         raise
     finally:
-        for future in futures:
-            future.cancel()
-        wait(futures)
+        # Only those that could not be cancelled: Dask may never tell `wait` of one that it has cancelled.
+        wait([future for future in futures if not future.cancel()])
     return results
 
 
