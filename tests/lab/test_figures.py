@@ -169,3 +169,9 @@ def test_the_style_sheet_has_the_same_palette():
     named = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in blocks]
     assert named[0] == {role: ink.light for role, ink in palette.PALETTE.items()}
     assert named[1] == named[2] == {role: ink.dark for role, ink in palette.PALETTE.items()}
+
+
+def test_words_that_would_be_cut_are_refused() -> None:
+    panels = [figures.Panel(x="the name of an axis that is far too long for a telephone, and goes on and on")]
+    with pytest.raises(ValueError, match=r"fig-a-b: 'the name .*' does not fit into 328 x 260"):
+        figures.figure("fig-a-b", lambda axes, width: axes.plot([0, 1]), alt="a", caption="c", panels=panels)

@@ -119,7 +119,8 @@ def figure(
     Raises
     ------
     ValueError
-        For a label that does not begin with ``fig-``, and without alternative text or caption.
+        For a label that does not begin with ``fig-``, without alternative text or caption, and if a title, the
+        name of an axis or a note is cut by the edge.
     """
     check_words(label, alt, caption)
     wide, (narrow, height) = sizes
@@ -155,6 +156,7 @@ def _drawn(label: str, draw: Draw, panels: Sequence[Panel], size: tuple[int, int
         canvas.draw_without_rendering()
         for axes in grid:
             _spread(axes)
+            _require_room(label, axes, size)
         written = io.StringIO()
         canvas.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _tidied(written.getvalue(), size)
@@ -278,6 +280,15 @@ def _spread(axes: Axes) -> None:
         wanted = [y for y, _ in column]
         for (here, text), there in zip(column, spread_out(wanted, _GAP), strict=True):
             text.xyann = (9, there - here)
+
+
+def _require_room(label: str, axes: Axes, size: tuple[int, int]) -> None:
+    """Refuse words that the edge of the drawing would cut."""
+    width, height = size
+    for text in (axes.xaxis.label, axes.title, *axes.texts):
+        box = text.get_window_extent()
+        if text.get_text() and (box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1):
+            raise ValueError(f"{label}: {text.get_text()!r} does not fit into {width} x {height} pixels")
 
 
 def spread_out(heights: Sequence[float], gap: float) -> list[float]:
