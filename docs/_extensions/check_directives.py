@@ -68,7 +68,9 @@ class Checked(SphinxDirective):
         entry["docname"] = self.env.current_document.docname
         domain_of(self.env).records[record.label] = entry
         fold = details("", classes=["check"], check=record.label)
-        fold += summary("", "", nodes.inline("", "= ", classes=["sign"]), nodes.Text(record.sentence()))
+        fold += summary(
+            "", "", nodes.inline("", f"{_sign(record)} ", classes=["sign"]), nodes.Text(record.sentence())
+        )
         fold += _code(record.code)
         if record.near:
             fold += _near_misses(record.near)
@@ -110,6 +112,17 @@ def _record(payload: str) -> Record:
     fields["faults"] = tuple(Fault(**fault) for fault in fields["faults"])
     fields["calls"] = tuple(fields["calls"])
     return Record(**fields)
+
+
+def _sign(record: Record) -> str:
+    """An equation, an inequality, or a statement that only its examples check."""
+    return (
+        "\N{ALMOST EQUAL TO}"
+        if record.why_not
+        else "="
+        if record.slack is None
+        else "\N{LESS-THAN OR EQUAL TO}"
+    )
 
 
 def _code(code: str) -> nodes.literal_block:
