@@ -37,7 +37,7 @@ doctest: $(READY) ## run the examples of the pages; PAGE=residual for one
 	$(BIN)/pytest tests/docs/test_pages.py $(if $(PAGE),-k "$(PAGE)")
 
 live: $(READY) ## build again and reload the browser on every save
-	$(BIN)/sphinx-autobuild -n -c . -d build/doctrees --watch src --watch conf.py --re-ignore __pycache__ docs build/html
+	$(BIN)/sphinx-autobuild -n -j auto -c . -d build/doctrees --watch src --watch conf.py --re-ignore __pycache__ docs build/html
 
 check: lint types test html oracle ## all that CI runs
 
