@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 logger = logging.getLogger(__name__)
+# Tags of cells that say how they are run; all others say how they are shown.
+_RUN = frozenset({"raises-exception", "skip-execution"})
 # A page is shown from the executed notebook, by the reader of that format.
 _READER = "myst_nb.core.read.standard_nb_read"
 
@@ -126,8 +128,8 @@ def _take_execution_options(notebook: NotebookNode, config: Any) -> dict[str, An
 
 def _with_code(page: Page, notebook: NotebookNode) -> Page:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    kernel = notebook.metadata.get("kernelspec")
-    settings = json.dumps([kernel, *(cell.metadata for cell in code)], sort_keys=True)
+    run = [sorted(_RUN.intersection(cell.metadata.get("tags", []))) for cell in code]
+    settings = json.dumps([notebook.metadata.get("kernelspec"), run], sort_keys=True)
     return replace(page, cells=tuple(cell.source for cell in code), settings=digest(settings))
 
 

@@ -140,6 +140,10 @@ def prose(site):
     site.edit("docs/leaf.md", "# A page", "# A page\n\nMore.")
 
 
+def shown_otherwise(site):
+    site.edit("docs/leaf.md", "```{code-cell}", "```{code-cell}\n:tags: [remove-input]")
+
+
 def comment(site):
     site.edit("src/lib/shared.py", "def g", "# Why.\ndef g")
 
@@ -205,6 +209,7 @@ def lock(site):
         (nothing, []),
         (date, []),
         (prose, []),
+        (shown_otherwise, []),
         (comment, []),
         (docstring, []),
         (unrelated, []),
