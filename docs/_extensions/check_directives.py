@@ -43,6 +43,7 @@ class Derivation(SphinxDirective):
         label = self.options["label"]
         domain = self.env.domains.math_domain
         node = derivation("", derivation=label, docname=self.env.current_document.docname)
+        node["ids"] = [nodes.make_id(f"equation-{label}")]
         self.set_source_info(node)
         domain.note_equation(node["docname"], label, location=node)
         node["number"] = domain.get_equation_number_for(label)
@@ -50,9 +51,8 @@ class Derivation(SphinxDirective):
             step = derivation_step("", "", step=row.step)
             step += self.parse_inline(row.reason)[0]
             node += step
-        target = nodes.target("", "", ids=[nodes.make_id(f"equation-{label}")])
-        self.state.document.note_explicit_target(target)
-        return [target, node]
+        self.state.document.note_explicit_target(node)
+        return [node]
 
 
 class Checked(SphinxDirective):
@@ -66,7 +66,7 @@ class Checked(SphinxDirective):
         record = _record("\n".join(self.content))
         entry = {**json.loads("\n".join(self.content)), "sentence": record.sentence()}
         entry["docname"] = self.env.current_document.docname
-        domain_of(self.env).records[record.label] = entry
+        domain_of(self.env).note_record(entry)
         fold = details("", classes=["check"], check=record.label)
         fold += summary(
             "", "", nodes.inline("", f"{_sign(record)} ", classes=["sign"]), nodes.Text(record.sentence())

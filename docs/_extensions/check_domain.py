@@ -9,22 +9,22 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from docutils import nodes
-from sphinx.addnodes import desc, pending_xref
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains import Domain
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+from page_faults import Fault, faults
 from reader import DISPLAYS, Fence, fences
 
 LOGGER = logging.getLogger(__name__)
-NOT_RUN = "nothing runs this code: use {code-cell} python, or {not-run} with a reason"
 _EQUATION_LINK = re.compile(r":eq:`([\w-]+)`")
 
 
@@ -38,6 +38,13 @@ class CheckDomain(Domain):
     #: Whether this build read any page.
     updated = False
 
+    def note_record(self, record: dict[str, Any]) -> None:
+        """Keep the record of a check; a second one of the same label is a fault of the first."""
+        first = self.records.setdefault(record["label"], record)
+        if first is not record:
+            again = {"source": "check", "line": 1, "column": 1, "message": "a second record of this label"}
+            first["faults"] = [*first["faults"], again]
+
     @property
     def displays(self) -> dict[str, dict[str, Any]]:
         """Label -> docname, line, tex, kind, links (labels of the equations its reasons name), unchecked."""
@@ -49,9 +56,9 @@ class CheckDomain(Domain):
         return cast("dict[str, dict[str, Any]]", self.data["records"])
 
     @property
-    def faults(self) -> dict[str, list[tuple[int, int, str]]]:
+    def faults(self) -> dict[str, list[Fault]]:
         """Page -> its faults as (line, column, message)."""
-        return cast("dict[str, list[tuple[int, int, str]]]", self.data["faults"])
+        return cast("dict[str, list[Fault]]", self.data["faults"])
 
     def clear_doc(self, docname: str) -> None:
         """Forget a page before it is read again."""
@@ -104,14 +111,13 @@ def source_fences(env: BuildEnvironment, docname: str) -> tuple[Fence, ...]:
 def note_page(app: Sphinx, doctree: nodes.document) -> None:
     """After a page was read: note its displays and what is wrong with them."""
     docname, domain = app.env.current_document.docname, domain_of(app.env)
-    page = [f for f in source_fences(app.env, docname) if f.is_directive]
-    shown = [f for f in page if f.kind in DISPLAYS]
-    for fence in shown:
-        if fence.label:
+    page = source_fences(app.env, docname)
+    for fence in page:
+        if fence.is_directive and fence.kind in DISPLAYS and fence.label:
             domain.displays[fence.label] = _display(docname, fence, doctree)
-    faults = [*_display_faults(page), *_doctree_faults(doctree), *_record_faults(domain, docname, page)]
-    if faults:
-        domain.faults[docname] = sorted(set(faults))
+    records = {label: record for label, record in domain.records.items() if record["docname"] == docname}
+    if found := faults(page, doctree, records):
+        domain.faults[docname] = found
 
 
 def _display(docname: str, fence: Fence, doctree: nodes.document) -> dict[str, Any]:
@@ -133,69 +139,11 @@ def _links(doctree: nodes.document, label: str) -> list[str]:
     return []
 
 
-def _display_faults(page: list[Fence]) -> Iterator[tuple[int, int, str]]:
-    """Displays and checks that do not come in pairs."""
-    below: list[Fence | None] = [*page[1:], None]
-    checks = [f.label for f in page if f.kind == "check"]
-    for fence, following in zip(page, below, strict=True):
-        if fence.kind in DISPLAYS:
-            yield from _pair_faults(fence, following)
-        elif fence.kind == "check" and checks.count(fence.label) > 1:
-            yield fence.line, 1, f"two checks of {fence.label}"
-        elif fence.kind == "check" and not fence.label:
-            yield fence.line, 1, "a check without a label"
-
-
-def _pair_faults(display: Fence, following: Fence | None) -> Iterator[tuple[int, int, str]]:
-    if not display.label:
-        yield display.line, 1, "a displayed equation without a label"
-    elif "unchecked" in display.options:
-        if not display.options["unchecked"]:
-            yield display.line, 1, f"{display.label}: say why it is unchecked"
-    elif following is None or (following.kind, following.label) != ("check", display.label):
-        yield display.line, 1, f"{display.label} has no check right under it"
-
-
-def _doctree_faults(doctree: nodes.document) -> Iterator[tuple[int, int, str]]:
-    """Displays without a label and code that nothing runs, wherever they are nested."""
-    for node in doctree.findall(nodes.math_block):
-        if not node.get("label"):
-            yield node.line or 1, 1, "a displayed equation without a label"
-    for code in doctree.findall(nodes.literal_block):
-        if not (code.get("runs") or code.get("language") == "text" or _is_run(code)):
-            yield code.line or 1, 1, NOT_RUN
-
-
-def _is_run(node: nodes.Node | None) -> bool:
-    """Whether a code block is a cell or its output, a docstring's, or taken from the source."""
-    while node is not None:
-        if isinstance(node, desc) or (isinstance(node, nodes.Element) and node.get("nb_element")):
-            return True
-        node = node.parent
-    return False
-
-
-def _record_faults(domain: CheckDomain, docname: str, page: list[Fence]) -> Iterator[tuple[int, int, str]]:
-    """The faults that the kernel found, at their place in the file."""
-    for label, record in domain.records.items():
-        if record["docname"] == docname:
-            for fault in record["faults"]:
-                yield _place(fault, label, page)
-
-
-def _place(fault: dict[str, Any], label: str, page: list[Fence]) -> tuple[int, int, str]:
-    in_tex = fault["source"] == "tex"
-    for fence in page:
-        if fence.label == label and (fence.kind in DISPLAYS) == in_tex:
-            return fence.line + fault["line"] - 1, fault["column"], f"{label}: {fault['message']}"
-    return 1, 1, f"{label}: {fault['message']}"
-
-
 def stop_at_faults(app: Sphinx, env: BuildEnvironment) -> None:
     """Report every fault with its place, then stop the build."""
     domain = domain_of(env)
-    for docname, faults in sorted(domain.faults.items()):
-        for line, column, message in faults:
+    for docname, found in sorted(domain.faults.items()):
+        for line, column, message in found:
             LOGGER.error(message, location=f"{env.doc2path(docname)}:{line}:{column}")
     count = sum(map(len, domain.faults.values()))
     if count:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import notation
 from tex_evaluate import evaluate
@@ -127,7 +127,7 @@ def check(
     """
     tex, body = tex.strip("\n"), _without_margin(body)
     examples = doctest.DocTestParser().get_examples(_without_near_misses(body), label)
-    faults = [*_run(examples, label, namespace), *_lone_agree(examples)]
+    faults = [*_ignored(body, label), *_run(examples, label, namespace), *_verdicts(examples)]
     error = slack = None
     if not_evaluated:
         faults += _needs_both(examples)
@@ -197,19 +197,40 @@ def _run(examples: list[doctest.Example], label: str, namespace: dict[str, Any])
     return runner.faults
 
 
-def _is_lone_agree(example: doctest.Example) -> bool:
+def _lone_agree(example: doctest.Example) -> ast.Call | None:
+    """The call, if the example is one call of `agree` and nothing else."""
     try:
         tree = ast.parse(example.source.strip(), mode="eval").body
     except SyntaxError:
-        return False
-    return isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "agree"
+        return None
+    is_agree = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "agree"
+    return cast(ast.Call, tree) if is_agree else None
 
 
-def _lone_agree(examples: list[doctest.Example]) -> Iterator[Fault]:
-    """A verdict is printed by one lone `agree(...)`: anything else could hide what was compared."""
+def _ignored(body: str, label: str) -> Iterator[Fault]:
+    """Lines that are neither an example nor a near miss: doctest would pass over them."""
+    line = 1
+    for part in doctest.DocTestParser().parse(_without_near_misses(body), label):
+        if isinstance(part, str):
+            for number, text in enumerate(part.splitlines(), start=line):
+                if text.strip():
+                    yield Fault("check", number, 1, f"{text.strip()!r} is neither an example nor a near miss")
+            line += part.count("\n")
+        else:
+            line += part.source.count("\n") + part.want.count("\n")
+
+
+def _verdicts(examples: list[doctest.Example]) -> Iterator[Fault]:
+    """What could hide in an example what is compared: anything but one lone `agree` of two things."""
     for example in examples:
-        if example.want.strip() in ("True", "False") and not _is_lone_agree(example):
-            yield Fault("check", example.lineno + 1, 1, "True or False belongs to one lone agree(...)")
+        if "doctest:" in example.source:
+            yield Fault("check", example.lineno + 1, 1, "no doctest directive: each example is run")
+        if example.want.strip() in ("True", "False"):
+            call = _lone_agree(example)
+            if call is None:
+                yield Fault("check", example.lineno + 1, 1, "True or False belongs to one lone agree(...)")
+            elif len({ast.dump(argument) for argument in call.args}) < 2:
+                yield Fault("check", example.lineno + 1, 1, "agree(...) compares a thing with itself")
 
 
 def _needs_both(examples: list[doctest.Example]) -> Iterator[Fault]:
@@ -224,6 +245,12 @@ def _statement(
 ) -> tuple[float | None, float | None, list[Fault]]:
     if not tex:
         return None, None, [Fault("check", 1, 1, "no display of this page has this label")]
+    if not 0 < rtol < NEAREST:
+        return (
+            None,
+            None,
+            [Fault("check", 1, 1, f"rtol is {rtol:g}: it must be above 0 and below {NEAREST:g}")],
+        )
     try:
         result = _evaluated(tex, namespace, rtol)
     except TexError as error:

@@ -1,12 +1,16 @@
 """Faults planted in a page stop the build, each with its file, line and column, and nothing is written."""
 
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+from checking import Record
 
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_extensions"
 RIGHT = """
@@ -85,6 +89,40 @@ PLANTED = {
         "```{check} eq-page-m\n:not-evaluated: a limit\n!>>> agree(y, y)\nTrue\n```",
         "state a near miss",
     ),
+    "a labelled display that is nested": (
+        "````{note}\n!```{math}\n:label: eq-page-o\ny = 7 x W\n```\n````",
+        "eq-page-o is shown but is no fence at the top level",
+    ),
+    "a labelled display between dollars": (
+        "!$$\ny = 7 x W\n$$ (eq-page-p)",
+        "eq-page-p is shown but is no fence at the top level",
+    ),
+    "an equation on the line of its fence": (
+        "```{math} y = 7 x W\n:label: eq-page-q\n!y = x W\n```\n\n```{check} eq-page-q\n!= y = 2 x W\n```",
+        "shown and not evaluated",
+    ),
+    "a mark written by hand": (
+        "```{checked} eq-page-right\n!{record}\n```",
+        "{checked} is written by a check",
+    ),
+    "a tolerance that lets anything pass": (
+        "```{math}\n:label: eq-page-s\ny = 7 x W\n```\n\n```{check} eq-page-s\n:rtol: 3\n!!= y = 2 x W\n```",
+        "rtol is 3",
+    ),
+    "a line that nothing reads": (
+        "```{math}\n:label: eq-page-t\ny = x W\n```\n\n```{check} eq-page-t\n!!=y = x W\n\n!= y = 2 x W\n```",
+        "is neither an example nor a near miss",
+    ),
+    "a thing compared with itself": (
+        "```{math}\n:label: eq-page-u\ny = x W\n```\n\n"
+        "```{check} eq-page-u\n!>>> agree(y, y)\nTrue\n!= y = 2 x W\n```",
+        "compares a thing with itself",
+    ),
+    "an example that is skipped": (
+        "```{math}\n:label: eq-page-v\ny = x W\n```\n\n"
+        "```{check} eq-page-v\n!>>> agree(y, 2 * y)  # doctest: +SKIP\nTrue\n!= y = 2 x W\n```",
+        "no doctest directive",
+    ),
     "code that nothing runs": ("!```python\n1 + 1\n```", "nothing runs this code"),
     "a code-block": ("!```{code-block} python\n1 + 1\n```", "nothing runs this code"),
     "an indented code block": ("para\n\n    !1 + 1\n", "nothing runs this code"),
@@ -94,11 +132,14 @@ PLANTED = {
     ),
 }
 
+#: What a check that holds leaves behind; here for a mark that somebody writes by hand.
+RECORD = json.dumps(asdict(Record("eq-page-right", "", "", 1e-12, "", 0.0, None, (), (), ())))
+
 
 def write(page: Path, fragments: list[str]) -> list[tuple[int, int]]:
     """Write a page and return where the mark of each fragment stood; a doubled mark stands before a near miss."""
     text, places = "# Page\n" + RIGHT, []
-    for fragment in fragments:
+    for fragment in (fragment.replace("{record}", RECORD) for fragment in fragments):
         at = re.search(r"!(?!= )|!(?=!=)", fragment)
         assert at is not None
         before = (text + "\n" + fragment[: at.start()]).split("\n")
