@@ -330,7 +330,14 @@ def test_warning_is_said_again_by_the_next_build(one, capfd):
 
 def test_interrupted_build_leaves_nothing_half_done(one):
     """The build process is killed while it executes the second page; the first page's outputs are kept."""
-    kill = "if not os.path.exists('killed'):\n    open('killed', 'w').close()\n    os.kill(os.getppid(), 9)"
+    kill = """
+import shutil
+
+if not os.path.exists("killed"):
+    open("killed", "w").close()
+    shutil.rmtree(os.environ["JUPYTER_RUNTIME_DIR"])  # nobody else is left to do it
+    os.kill(os.getppid(), 9)
+"""
     page(one.root, "shared", kill)
     one.edit("docs/index.md", "leaf", "leaf\nshared")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
