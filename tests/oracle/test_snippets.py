@@ -30,4 +30,13 @@ def test_the_residual_block_in_jax() -> None:
     y, vjp = residual(linear)(x, W, np.zeros(2))
     np.testing.assert_allclose(np.asarray(namespace["y"]), y, rtol=1e-6)
     np.testing.assert_allclose(np.asarray(namespace["x_bar"]), vjp(y_bar)[0], rtol=1e-6)
-    np.testing.assert_allclose(vjp(y_bar)[0], [[5.5, 1.6]], rtol=1e-12)
+    np.testing.assert_allclose(vjp(y_bar)[0], [[5.5, 1.6]], rtol=1e-6)
+
+
+def test_the_slopes_at_zero_in_jax() -> None:
+    first, *lines = snippet("derivations/activation.md").splitlines()
+    namespace: dict[str, object] = {}
+    exec(first, namespace)
+    for line in lines:
+        expression, _, shown = line.partition("  # ")
+        assert float(eval(expression, namespace)) == float(shown.split(",")[0]), line
