@@ -69,7 +69,10 @@ class Checked(SphinxDirective):
         domain_of(self.env).note_record(entry)
         fold = details("", classes=["check"], check=record.label)
         fold += summary(
-            "", "", nodes.inline("", f"{_sign(record)} ", classes=["sign"]), nodes.Text(record.sentence())
+            "",
+            "",
+            nodes.inline("", f"{_sign(record)} ", classes=["sign"]),
+            nodes.Text(_unbroken(record.sentence())),
         )
         fold += _code(record.code)
         if record.near:
@@ -112,6 +115,11 @@ def _record(payload: str) -> Record:
     fields["faults"] = tuple(Fault(**fault) for fault in fields["faults"])
     fields["calls"] = tuple(fields["calls"])
     return Record(**fields)
+
+
+def _unbroken(sentence: str) -> str:
+    """The sentence with its powers of ten kept on one line."""
+    return sentence.replace("e-", "e\N{NON-BREAKING HYPHEN}")
 
 
 def _sign(record: Record) -> str:

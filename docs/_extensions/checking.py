@@ -252,7 +252,7 @@ def _statement(
             [Fault("check", 1, 1, f"rtol is {rtol:g}: it must be above 0 and below {NEAREST:g}")],
         )
     try:
-        result = _evaluated(tex, namespace, rtol)
+        result = _evaluated(tex, namespace, rtol, whole=True)
     except TexError as error:
         return None, None, [Fault("tex", error.line, error.column, error.message)]
     if result.holds:
@@ -260,10 +260,10 @@ def _statement(
     return result.error, result.slack, [Fault("tex", 1, 1, f"does not hold: off by {result.error:.2g}")]
 
 
-def _evaluated(tex: str, namespace: Mapping[str, Any], rtol: float) -> Any:
+def _evaluated(tex: str, namespace: Mapping[str, Any], rtol: float, *, whole: bool) -> Any:
     statement = parse(tex)
     notation.load(NOTATION).check(statement)
-    return evaluate(statement, namespace, rtol=rtol)
+    return evaluate(statement, namespace, rtol=rtol, whole=whole)
 
 
 def _near_misses(
@@ -287,7 +287,7 @@ def _near_misses(
 def _near_miss(tex: str, remark: str, namespace: Mapping[str, Any], line: int) -> NearMiss | Fault:
     """The near miss as found; a fault if it cannot be evaluated or is not far enough off."""
     try:
-        off = _evaluated(tex, namespace, 0.0).error
+        off = _evaluated(tex, namespace, 0.0, whole=False).error
     except TexShapeError:
         return NearMiss(tex, remark, None)
     except TexError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from html import escape
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -93,6 +94,8 @@ def to_mathml(tex: str, *, display: bool) -> str:
     for element in root.iter():
         _classify(element)
         _draw_bar(element)
+        _set_prime(element)
+        _close_up(element)
     return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>")
 
 
@@ -122,6 +125,20 @@ def _draw_bar(element: ElementTree.Element) -> None:
         box = ElementTree.Element("mpadded", height="0.62em" if letter in _LOW else "0.84em")
         box.append(element[0])
         element[0] = box
+
+
+def _set_prime(element: ElementTree.Element) -> None:
+    """Set a prime on the line: its glyph stands high as it is, and a superscript would lift it once more."""
+    if element.tag == "msup" and set(element[1].text or "-") <= set("′″‴"):
+        element.tag = "mrow"
+        element[1].attrib.update(lspace="0", rspace="0")
+
+
+def _close_up(element: ElementTree.Element) -> None:
+    """Take the space after a comma that a parenthesis closes, as in the shape (m,)."""
+    for sign, following in pairwise(element):
+        if sign.text == "," and following.text == ")":
+            sign.set("rspace", "0")
 
 
 def equation_html(tex: str, *, name: str = "Equation") -> str:

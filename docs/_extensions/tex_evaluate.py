@@ -43,7 +43,9 @@ class Result:
     exact: bool
 
 
-def evaluate(statement: Statement, namespace: Mapping[str, Any], *, rtol: float = 1e-12) -> Result:
+def evaluate(
+    statement: Statement, namespace: Mapping[str, Any], *, rtol: float = 1e-12, whole: bool = True
+) -> Result:
     """Compute all sides of a statement and compare them.
 
     Parameters
@@ -54,6 +56,9 @@ def evaluate(statement: Statement, namespace: Mapping[str, Any], *, rtol: float 
         Arrays, numbers, tuples or lists of these (indexed), and functions, by name.
     rtol : float
         Largest relative deviation at which the statement holds.
+    whole : bool
+        Whether an index that runs must reach every entry of the axis that it indexes, over all uses of its
+        symbol; a near miss may speak of some entries alone.
 
     Returns
     -------
@@ -68,11 +73,14 @@ def evaluate(statement: Statement, namespace: Mapping[str, Any], *, rtol: float 
     TexError
         If anything else cannot be evaluated as written.
     """
+    scope = Scope(namespace)
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused where it arises
-            links = list(_links(statement, Scope(namespace)))
+            links = list(_links(statement, scope))
     except RecursionError:
         raise TexError("nested too deeply", *statement.at) from None
+    if whole:
+        scope.reach.refuse_partial()
     errors = [max(0.0, -distance) if relation else distance for relation, distance in links]
     slacks = [distance for relation, distance in links if relation]
     strict = all(distance > 0 for relation, distance in links if relation in ("<", ">"))

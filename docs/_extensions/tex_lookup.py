@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from tex_names import base_name, shared_subscript, spelled, spelled_derivative
+from tex_reach import Reach
 from tex_tree import (
     Derivative,
     Label,
@@ -29,14 +31,18 @@ LONGEST_RANGE = 10_000
 
 @dataclass(frozen=True)
 class Scope:
-    """Where names are looked up: a namespace, and the indices that a sum or a quantifier binds."""
+    """Where names are looked up: a namespace, and the indices that a sum or a quantifier binds.
+
+    What they reach is noted in `reach`, one for a whole statement.
+    """
 
     namespace: Mapping[str, Any]
     bound: Mapping[str, int] = field(default_factory=dict)
+    reach: Reach = field(default_factory=Reach)
 
     def bind(self, name: str, value: int) -> Scope:
         """Return a scope in which `name` is this index."""
-        return Scope(self.namespace, {**self.bound, name: value})
+        return Scope(self.namespace, {**self.bound, name: value}, self.reach)
 
 
 def lookup(node: Symbol | Derivative, scope: Scope) -> Any:
@@ -120,25 +126,36 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _take(value: Any, items: Sequence[Node], name: str, scope: Scope) -> Any:
+def _take(value: Any, items: Sequence[Node], name: str, scope: Scope, axis: int = 0) -> Any:
     """Index a sequence by one item after the other, an array by all that are left."""
     if not items:
         return value
     if isinstance(value, np.ndarray):
         if len(items) > value.ndim:
             raise TexError(f"{name} has {value.ndim} axes, not {len(items)}", *items[0].at)
-        places = zip(items, value.shape, strict=False)
-        return value[tuple(_place(item, size, name, scope) for item, size in places)]
+        places = zip(items, value.shape, count(axis), strict=False)
+        return value[tuple(_place(item, size, (name, number), scope) for item, size, number in places)]
     if isinstance(value, tuple | list):
-        return _take(value[_place(items[0], len(value), name, scope)], items[1:], name, scope)
+        place = _place(items[0], len(value), (name, axis), scope)
+        return _take(value[place], items[1:], name, scope, axis + 1)
     raise TexError(f"{name} has fewer indices", *items[0].at)
 
 
-def _place(item: Node, size: int, name: str, scope: Scope) -> int:
+def _place(item: Node, size: int, axis: tuple[str, int], scope: Scope) -> int:
     place = whole(item, scope)
     if not 0 <= place < size:
-        raise TexError(f"the index {place} of {name} is outside 0, ..., {size - 1}", *item.at)
+        raise TexError(f"the index {place} of {axis[0]} is outside 0, ..., {size - 1}", *item.at)
+    scope.reach.note(axis, place, size, item.at if _steps(item, scope) else None)
     return place
+
+
+def _steps(item: Node, scope: Scope) -> bool:
+    """Whether an index runs itself: `l + 1` does, `t_r` is a label that is read off."""
+    if isinstance(item, Sum):
+        return any(_steps(term, scope) for _, term in item.terms)
+    if isinstance(item, Product):
+        return any(_steps(factor, scope) for factor in item.factors)
+    return isinstance(item, Symbol) and not item.subscript and base_name(item) in scope.bound
 
 
 def whole(node: Node, scope: Scope) -> int:

@@ -184,3 +184,13 @@ def test_other_formats_are_built(tmp_path, builder):
 def test_bad_tex_stops_the_build_at_its_line(tmp_path):
     with pytest.raises(ExtensionError, match=r'index\.rst:4: Unknown command "\\foo"'):
         _build(tmp_path, "Title\n=====\n\n.. math:: \\foo\n", "html")
+
+
+def test_a_prime_stands_on_the_line_and_is_not_raised_twice() -> None:
+    assert '<mrow><mi>ϕ</mi><mo lspace="0" rspace="0">′</mo></mrow>' in to_mathml(r"\phi'(a)", display=False)
+    assert "<msup>" in to_mathml("x^2", display=False)
+
+
+def test_a_comma_before_a_parenthesis_takes_no_space() -> None:
+    assert '<mo rspace="0">,</mo>' in to_mathml("(m,)", display=False)
+    assert "<mo>,</mo>" in to_mathml("(m, n)", display=False)
