@@ -17,7 +17,6 @@ FILES = {
         exclude_patterns = ["build"]
         html_theme = "basic"
         nb_execution_mode = "cache"
-        nb_execution_raise_on_error = True
         page_keys_roots = ["src"]
         page_keys_locks = ["lock"]
     """,
@@ -276,7 +275,8 @@ def test_file_that_a_page_shows_is_known_by_content(one):
     assert "22" in html(one)
 
 
-def test_page_is_read_again_when_an_extension_changed(one):
+def test_page_is_read_again_when_an_extension_changed(one, monkeypatch):
+    monkeypatch.syspath_prepend(one.root / "src")
     write(one.root, "docs/leaf.md", "# No code\n")
     write(
         one.root,
@@ -290,9 +290,6 @@ def setup(app):
     return {"parallel_read_safe": True}
 """,
     )
-    one.edit(
-        "conf.py", "extensions =", f"import sys\nsys.path.insert(0, {str(one.root / 'src')!r})\nextensions ="
-    )
     one.edit("conf.py", '["page_keys"]', '["page_keys", "shown"]')
     one.build()
     assert "once" in html(one)
@@ -300,6 +297,7 @@ def setup(app):
     del sys.modules["shown"]
     assert one.build() == []
     assert "again" in html(one)
+    del sys.modules["shown"]
 
 
 @pytest.mark.parametrize(
@@ -340,10 +338,10 @@ if not os.path.exists("killed"):
 """
     page(one.root, "shared", kill)
     one.edit("docs/index.md", "leaf", "leaf\nshared")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(one.root / "src"), *sys.path])}
     died = subprocess.run([sys.executable, "-m", "sphinx", *one.arguments()], env=environment, check=False)
     assert died.returncode == -9
-    assert one.executed()[0] == "leaf"
+    assert "leaf" in one.executed()
     assert one.build() == ["shared"]
     assert one.build() == []
 
