@@ -180,7 +180,7 @@ def test_right_equation_of_a_stack_holds(tex, stack):
 
 @pytest.mark.parametrize("tex", STACK_WRONG)
 def test_wrong_equation_of_a_stack_is_off(tex, stack):
-    assert evaluate(parse(tex), stack).error > 0.05
+    assert evaluate(parse(tex), stack, whole=False).error > 0.05
 
 
 @pytest.mark.parametrize("size", [1e-3, 1e-6, 1e-9])
@@ -360,10 +360,10 @@ def test_complex_sides_are_compared():
         (r"2 \prod_{l=0}^{2} q_l", "30.0"),
         (r"\prod_{l=0}^{2} \frac{q_l}{2}", "15 / 8"),
         (r"\prod_{l=2,\dots,0} (A + l I)", "(s['A'] + 2 * s['I']) @ (s['A'] + s['I']) @ s['A']"),
-        (r"\prod_{k=0}^{1} f(q_k)", "np.tanh(1) * np.tanh(3)"),
+        (r"\prod_{k=0}^{2} f(q_k)", "np.tanh(1) * np.tanh(3) * np.tanh(5)"),
         (r"\prod_{k=0}^{1} G_k(c)", "np.sin(0.5) * np.cos(0.5)"),
-        (r"\sum_{l=0}^{1} \sum_{k=l}^{1} q_k", "7.0"),
-        (r"\sum_{l=0}^{0} h_l", "s['h'][0]"),
+        (r"\sum_{l=0}^{2} \sum_{k=l}^{2} q_k", "22.0"),
+        (r"\sum_{l=0}^{0} \theta_l", "s['theta'][0]"),
     ],
 )
 def test_value(tex, expected, space):
@@ -394,6 +394,75 @@ def test_namespace_is_not_changed(space):
     before = dict(space)
     holds(r"\sum_{r=0}^{2} x_r = \sum_{r=0}^{2} x_r", space)
     assert [*space.items()] == [*before.items()]
+
+
+# An index that runs
+
+
+@pytest.mark.parametrize(
+    ("tex", "column", "says"),
+    [
+        (
+            r"x_r = x_r, \quad r = 0, \dots, N-2",
+            3,
+            "the index of x reaches 2 of its 3 entries: widen the range",
+        ),
+        (r"x_r = x_r, \quad r = 1, \dots, N-1", 3, "the index of x reaches 2 of its 3 entries"),
+        (r"x_{l+1} = x_{l+1}, \quad l = 0, \dots, 1", 4, "the index of x reaches 2 of its 3 entries"),
+        (r"x_{k,i} = x_{k,i}, \quad i = 0, \dots, 3", 6, "the index of x reaches 4 of its 5 entries"),
+        (r"c = \sum_{l=0}^{1} q_l / 8", 22, "the index of q reaches 2 of its 3 entries"),
+        (r"c = \prod_{l=1,\dots,0} q_l", 27, "the index of q reaches 2 of its 3 entries"),
+        (
+            r"h_{l,r} = h_{l,r}, \quad l = 0, \dots, 2, \quad r = 0, \dots, 1",
+            6,
+            "h reaches 2 of its 3 entries",
+        ),
+        (r"\sum_{i=0}^{0} G_i(x) = \sin(x)", 18, "the index of G reaches 1 of its 2 entries"),
+        (r"\frac{\partial S_i}{\partial x_i} = S_1, \quad i = 0, \dots, 0", 18, "dS_dx reaches 1 of its 2"),
+        (r"p_{r,t_r} = p_{r,t_r}, \quad r = 0, \dots, 1", 4, "the index of p reaches 2 of its 3 entries"),
+    ],
+)
+def test_range_that_leaves_entries_out_is_refused(tex, column, says, space):
+    space = space | {"S1": space["dS_dx"][0]}
+    found = refused(tex, space)
+    assert says in found.message
+    assert (found.line, found.column) == (1, column)
+    assert not isinstance(found, TexShapeError)
+    evaluate(parse(tex), space, whole=False)
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"x_r = x_r, \quad r = 0, \dots, N-1",
+        r"x_r = x_r, \quad r = N-1, \dots, 0",
+        # all uses of a symbol count together, those with a fixed index too
+        r"x_l = x_{l+1} + x_l - x_{l+1}, \quad l = 0, \dots, N-2",
+        r"x_l + x_k = x_k + x_l, \quad l = 0, \dots, 1",
+        r"\sum_{l=0}^{1} q_l = 9 - q_2",
+        r"\sum_{r=0}^{2} x_r = x_k + \sum_{r=0}^{1} x_r",
+        r"\sum_{i=0}^{2} \sum_{j=0}^{i} T_{0,j,i} = 0 T_{0,0,k+1}",
+        # what does not run need not reach all
+        "q_0 = 1",
+        "x_k = x_{2l}",
+        r"p_{r,t_r} = p_{r,t_r}, \quad r = 0, \dots, N-1",
+        r"p_{r,0} = p_{r,0}, \quad r = 0, \dots, N-1",
+        r"\sum_{l=0}^{1} 2^l = 3",
+    ],
+)
+def test_range_that_reaches_all_entries_is_taken(tex, space):
+    holds(tex, space)
+
+
+def test_whole_value_reaches_no_entry_for_an_index(space):
+    """An equation of the whole array says nothing about the rows that another equation leaves out."""
+    assert "reaches 1 of its 3" in refused(r"x = x \\ x_r = x_r, \quad r = 0, \dots, 0", space).message
+
+
+def test_sequences_of_different_lengths_count_as_long_as_the_longest():
+    jagged = {"q": [[1.0], [2.0, 3.0]]}
+    holds(r"\sum_{l=0}^{1} \sum_{k=0}^{l} q_{l,k} = 6", jagged)
+    assert "q reaches 1 of its 2" in refused(r"\sum_{l=0}^{1} \sum_{k=0}^{0} q_{l,k} = 3", jagged).message
 
 
 # Refusals

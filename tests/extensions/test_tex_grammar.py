@@ -82,7 +82,7 @@ def test_two_spellings_read_alike(tex, same):
         r"\skippath{y} = \branch{(a + b)} c",
         r"\begin{aligned} y &= (a + b) c \end{aligned}.",
         r"\begin{aligned} y &= (a + b) c. \end{aligned}",
-        r"y &= (a + b) c \\[4pt]",
+        r"y &= (a + b) c \\",
         r"\displaystyle y \quad = \qquad (a~+ b)\;c",
     ],
 )
@@ -192,6 +192,9 @@ def test_superscript_belongs_to_what_it_stands_on():
         ("y =\u00a0x", 1, 4, "write ~"),
         ("y = \\é", 1, 6, "U+00E9"),
         # layout that says too much
+        (r"y = a \\[2pt] z = b", 1, 7, r"write \\ alone"),
+        (r"\begin{aligned} y &= a \\ [-.5 em] z &= b \end{aligned}", 1, 24, r"write \\ alone"),
+        (r"y = \begin{pmatrix} 1 \\[2pt] 2 \end{pmatrix}", 1, 23, r"write \\ alone"),
         (r"y = \text{if } x", 1, 5, "words stand under a brace"),
         (r"y = x \text{ and } z = x", 1, 7, "own row"),
         (r"y = \text{a {b}}", 1, 5, "one pair of braces"),
