@@ -52,6 +52,12 @@ def _fence_faults(fences: list[Fence]) -> Iterator[Fault]:
 def _pair_faults(display: Fence, following: Fence | None) -> Iterator[Fault]:
     if display.argument:
         yield display.line, 1, "an equation on the line of its fence is shown and not evaluated: put it below"
+    if display.kind == "math" and "\\\\" in display.body and "\\begin{" not in display.body:
+        yield (
+            display.line,
+            1,
+            "a row break outside aligned is read but not shown: use aligned or {derivation}",
+        )
     if not display.label:
         yield display.line, 1, "a displayed equation without a label"
     elif "unchecked" in display.options:

@@ -101,6 +101,10 @@ PLANTED = {
         "```{math} y = 7 x W\n:label: eq-page-q\n!y = x W\n```\n\n```{check} eq-page-q\n!= y = 2 x W\n```",
         "shown and not evaluated",
     ),
+    "rows that are read but not shown": (
+        "```{math}\n:label: eq-page-r\n!y = x W \\\\ y = x W\n```\n\n```{check} eq-page-r\n!= y = 2 x W\n```",
+        "a row break outside aligned",
+    ),
     "a mark written by hand": (
         "```{checked} eq-page-right\n!{record}\n```",
         "{checked} is written by a check",
@@ -203,5 +207,8 @@ def test_a_right_page_builds_with_its_mark(project: Path) -> None:
     log = build(project / "docs", project / "out")
     assert not log
     html = (project / "out" / "html" / "index.html").read_text("utf-8")
-    assert "evaluated from this TeX; holds within 1e\N{NON-BREAKING HYPHEN}12; rejects 1 near miss, off by 0." in html
+    assert (
+        "evaluated from this TeX; holds within 1e\N{NON-BREAKING HYPHEN}12; rejects 1 near miss, off by 0."
+        in html
+    )
     assert (project / "out" / "html" / "checks.json").exists()
