@@ -158,6 +158,7 @@ def outputs_of(env: Any, docname: str, page: Page) -> Path:
 
 
 def _run(env: Any, docname: str, notebook: NotebookNode, config: Any) -> None:
+    _forget_bytecode(env.page_keys_settings.roots)
     with (
         TemporaryDirectory()
         if config.execution_in_temp
@@ -169,6 +170,13 @@ def _run(env: Any, docname: str, notebook: NotebookNode, config: Any) -> None:
             timeout=config.execution_timeout,
             allow_errors=config.execution_allow_errors,
         )
+
+
+def _forget_bytecode(roots: tuple[Path, ...]) -> None:
+    """Remove what Python compiled: it trusts that by the date and size of the source, and here content decides."""
+    for root in roots:
+        for compiled in root.rglob("*.pyc"):
+            compiled.unlink(missing_ok=True)
 
 
 def _keep(place: Path, notebook: NotebookNode) -> None:
