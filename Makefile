@@ -30,7 +30,7 @@ html: $(READY) ## build the site: runs every page whose code changed, checks eve
 	$(SPHINX) -W -d build/doctrees docs build/html
 	@echo "Look at build/html/index.html"
 
-test: $(READY) ## run all tests, the examples of the pages among them
+test: $(READY) ## run all tests but the comparison with JAX
 	$(BIN)/pytest -n auto --ignore=tests/oracle
 
 doctest: $(READY) ## run the examples of the pages; PAGE=residual for one
@@ -39,7 +39,7 @@ doctest: $(READY) ## run the examples of the pages; PAGE=residual for one
 live: $(READY) ## build again and reload the browser on every save
 	$(BIN)/sphinx-autobuild -n -j auto -c . -d build/doctrees --watch src --watch conf.py --re-ignore __pycache__ docs build/html
 
-check: lint types test html oracle ## all that CI runs
+check: lint types test html oracle ## what CI runs on the locked versions
 
 lint: $(READY) ## look for slips and check the layout of the code
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
