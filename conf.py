@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 ROOT = Path(__file__).resolve().parent
 EXTENSIONS = ROOT / "docs" / "_extensions"
 sys.path.insert(0, str(EXTENSIONS))
@@ -51,11 +53,12 @@ nb_render_markdown_format = "myst"
 nb_mime_priority_overrides = [("*", "text/markdown", 1)]
 nb_merge_streams = True
 bibtex_bibfiles = ["docs/references.bib"]
-bibtex_default_style = "plain"
-bibtex_reference_style = "author_year"
+bibtex_default_style = "alpha"
+bibtex_reference_style = "label"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_rtype = False
@@ -72,3 +75,11 @@ html_show_sphinx = False
 html_show_search_summary = False
 html_copy_source = False
 html_last_updated_fmt = None
+
+
+def setup(app: Sphinx) -> None:
+    """Leave the fields of a named tuple to its docstring, which says more than "Alias for field number 0"."""
+    app.connect(
+        "autodoc-skip-member",
+        lambda app, what, name, obj, skip, options: skip or (obj.__doc__ or "").startswith("Alias for field"),
+    )

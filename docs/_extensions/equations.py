@@ -232,7 +232,7 @@ def _statement(domain: CheckDomain, label: str) -> str:
     tex = display["tex"]
     if display["kind"] == "derivation":
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return to_mathml(tex, display=True) + f"<p>{sentence}</p>"
+    return to_mathml(tex, display=True) + f'<p class="strength">{sentence}</p>'
 
 
 def note_update(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:

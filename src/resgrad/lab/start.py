@@ -51,7 +51,7 @@ class Start(NamedTuple):
     Attributes
     ----------
     norms : ndarray, shape (L + 1,)
-        |g_l| / |g_L|, the gradient at x_l over that at the end, for a random direction g_L.
+        ``|g_l| / |g_L|``, the gradient at x_l over that at the end, for a random direction g_L.
     singular_values : ndarray, shape (L + 1, n)
         Of the Jacobian of x_L with respect to x_l, the largest first; all 1 for l = L.
     dead : ndarray, shape (L + 1,)
@@ -212,7 +212,7 @@ def band(values: NDArray[np.floating[Any]]) -> Any:
 
 
 def expected_norm(setting: Setting) -> float:
-    """Root mean square of |g_0| / |g_L| over the weights.
+    """Root mean square of ``|g_0| / |g_L|`` over the weights and the input.
 
     Parameters
     ----------
