@@ -7,7 +7,7 @@ from resgrad.rules.linear import linear
 
 
 def branch(activation: Rule) -> Rule:
-    """Two layers with an activation between them: F(x) = φ(x W1 + b1) W2 + b2.
+    """Two layers with an activation between them: ``F(x) = φ(x W1 + b1) W2 + b2``.
 
     Parameters
     ----------
@@ -18,14 +18,14 @@ def branch(activation: Rule) -> Rule:
     -------
     F : rule
         ``Fx, vjp = F(x, W1, b1, W2, b2, **settings)`` with x (N, n), W1 (n, h), b1 (h,), W2 (h, m), b2 (m,);
-        in a residual block m = n. The settings are those of the activation.
+        in a residual block ``m = n``. The settings are those of the activation.
         Its vjp maps Fx_bar, (N, m), to the five gradients, see :eq:`eq-branch-vjp`. It holds on to what
         its three rules hold: x, W1, W2, the hidden values, and the activation's share.
 
     Raises
     ------
     TypeError, ValueError
-        By F, where `linear` or the activation refuses a dtype or a shape.
+        By F, where ``linear`` or the activation refuses a dtype or a shape.
 
     Examples
     --------

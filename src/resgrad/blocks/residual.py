@@ -7,7 +7,7 @@ from resgrad.rules._types import Array, Rule, Vjp
 
 
 def residual(F: Rule) -> Rule:
-    """Add a branch to its own input: y = F(x) + x.
+    """Add a branch to its own input: ``y = F(x) + x``.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ def residual(F: Rule) -> Rule:
     Raises
     ------
     TypeError
-        By the block, if x's dtype is not floating or F(x) is of another dtype.
+        By the block, if x's dtype is not floating or ``F(x)`` is of another dtype.
     ValueError
-        By the block, if F(x) is of another shape than x: it is not broadcast.
+        By the block, if ``F(x)`` is of another shape than x: it is not broadcast.
 
     Notes
     -----
@@ -36,7 +36,8 @@ def residual(F: Rule) -> Rule:
     Examples
     --------
     >>> block = residual(linear)
-    >>> y, vjp = block(np.array([[3.0, 4.0]]), np.array([[0.5, 2.0], [-1.0, 0.3]]), np.zeros(2))
+    >>> x, b = np.array([[3.0, 4.0]]), np.zeros(2)
+    >>> y, vjp = block(x, np.array([[0.5, 2.0], [-1.0, 0.3]]), b)
     >>> x_bar, W_bar, b_bar = vjp(np.array([[1.0, 2.0]]))
     >>> x_bar.tolist()
     [[5.5, 1.6]]

@@ -28,17 +28,34 @@ _MARGIN = 6
 
 @dataclass(frozen=True)
 class Edge:
-    """A piece of line: the value that flows forward, the gradient that comes back, and how thick its arrow is."""
+    """A piece of line: the value that flows forward, the gradient that comes back, and how thick its arrow is.
+
+    Parameters
+    ----------
+    value, gradient : str
+        What stands at the line and at its arrow.
+    thickness : float
+        Of the gradient's arrow, in pixels.
+    back : bool
+        Whether a gradient flows back at all.
+    """
 
     value: str = ""
     gradient: str = ""
     thickness: float = 2.0
-    back: bool = True  # whether a gradient flows back at all
+    back: bool = True
 
 
 @dataclass(frozen=True)
 class Block:
-    """A function; its weights and their gradients stand in its box, a line each."""
+    """A function, as a box.
+
+    Parameters
+    ----------
+    name : str
+    weights : tuple of str
+        Its weights or their gradients, a line each in its box.
+    """
 
     name: str
     weights: tuple[str, ...] = ()
@@ -46,7 +63,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Residual:
-    """A tap on the line, a branch beside it and the addition of both; `skip` is the piece of line between."""
+    """A tap on the line, a branch beside it and the addition of both.
+
+    Parameters
+    ----------
+    branch : sequence of Edge and Block
+        From the tap to the addition.
+    skip : Edge
+        The piece of the main line between the two.
+    """
 
     branch: Sequence[Edge | Block]
     skip: Edge = Edge()

@@ -73,7 +73,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Panel:
-    """The words around one pair of axes."""
+    """The words around one pair of axes.
+
+    Parameters
+    ----------
+    title : str
+        Stands above the axes.
+    x, y : str
+        The names of the two axes; that of y stands above it, level.
+    """
 
     title: str = ""
     x: str = ""
@@ -81,7 +89,20 @@ class Panel:
 
 
 def colour(role: str, shade: int = 0) -> str:
-    """Return the stand-in colour of a role, or the second or third shade of its series."""
+    """Return the stand-in colour of a role, or the second or third shade of its series.
+
+    Parameters
+    ----------
+    role : str
+        A role of the palette, such as ``gradient``.
+    shade : int
+        0 for the role itself; 1 or 2 for a shade of it.
+
+    Returns
+    -------
+    str
+        A colour for matplotlib, replaced on the page by the reader's.
+    """
     return SERIES[role][shade].sentinel if shade else PALETTE[role].sentinel
 
 
@@ -216,7 +237,19 @@ def power(value: float, _: int = 0) -> str:
 def line(
     axes: Axes, x: ArrayLike, y: ArrayLike, *, role: str = "ink", shade: int = 0, label: str = ""
 ) -> None:
-    """Draw a law as a line, dashed for gradients, with its name at its end."""
+    """Draw a law as a line, dashed for gradients, with its name at its end.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    x, y : array, shape (k,)
+    role : str
+        A role of the palette.
+    shade : int
+        0, 1 or 2: the shade of the role's hue.
+    label : str
+        Stands at the end of the line.
+    """
     (drawn,) = axes.plot(x, y, color=colour(role, shade))
     if role == "gradient":
         drawn.set_linestyle((0, (3.5, 2)))  # in widths of the line: 7 and 4 px
@@ -250,14 +283,35 @@ def points(
 def band(
     axes: Axes, x: ArrayLike, samples: ArrayLike, *, role: str = "ink", shade: int = 0, label: str = ""
 ) -> None:
-    """Draw the median of samples (seeds, k) as a line inside the band from 10 % to 90 %."""
+    """Draw the median of the samples as a line inside the band from their 10 % to their 90 % quantile.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    x : array, shape (k,)
+    samples : array, shape (seeds, k)
+    role, shade, label
+        As for ``line``.
+    """
     low, median, high = np.quantile(np.asarray(samples, dtype=float), (0.1, 0.5, 0.9), axis=0)
     axes.fill_between(np.asarray(x), low, high, color=colour(role, shade), alpha=0.16, linewidth=0)
     line(axes, x, median, role=role, shade=shade, label=label)
 
 
 def note(axes: Axes, x: float, y: float, text: str, *, role: str = "muted", ha: str = "left") -> None:
-    """Write a short remark at a place in the data's coordinates."""
+    """Write a short remark at a place in the data's coordinates.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    x, y : float
+        Where, in the data's coordinates; y is the middle of the text.
+    text : str
+    role : str
+        A role of the palette.
+    ha : str
+        Which edge of the text stands at x: ``left``, ``center`` or ``right``.
+    """
     axes.text(x, y, text, color=colour(role), ha=ha, va="center")
 
 

@@ -18,7 +18,7 @@ def trace(*blocks: Rule) -> Rule:
     -------
     f : function
         ``xs, pull = f(x, *thetas)`` with one tuple of parameters for each of the L blocks; xs is the tuple
-        x_0, ..., x_L of the activations, x_0 = x. ``x_bars, theta_bars = pull(y_bar)`` gives the L + 1
+        ``x_0, ..., x_L`` of the activations, ``x_0 = x``. ``x_bars, theta_bars = pull(y_bar)`` gives the L + 1
         gradients of xs, the last one y_bar itself, and one tuple of gradients for each block, see
         :eq:`eq-stack-telescope`.
         pull holds on to what the blocks' vjps hold.
@@ -70,7 +70,7 @@ def trace(*blocks: Rule) -> Rule:
 
 
 def stack(*blocks: Rule) -> Rule:
-    """Put blocks one after the other: y = f_L(... f_1(x)).
+    """Put blocks one after the other: ``y = f_L(... f_1(x))``.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def stack(*blocks: Rule) -> Rule:
     Returns
     -------
     f : rule
-        ``y, vjp = f(x, *thetas)`` with one tuple of parameters for each of the L blocks, () for a block
+        ``y, vjp = f(x, *thetas)`` with one tuple of parameters for each of the L blocks, ``()`` for a block
         without any. Its vjp maps y_bar to ``(x_bar, *theta_bars)``, one tuple of gradients for each block, the
         blocks' vjps applied from the last to the first: see :eq:`eq-stack-product`. It holds on to what
         those hold.

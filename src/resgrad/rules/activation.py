@@ -13,7 +13,7 @@ _GELU_CUBIC = 0.044715
 
 
 def relu(a: Array) -> tuple[Array, Vjp]:
-    """Cut off below zero: y = max(a, 0), with relu'(0) = 0 as in JAX.
+    """Cut off below zero: ``y = max(a, 0)``, with ``relu'(0) = 0`` as in JAX.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def relu(a: Array) -> tuple[Array, Vjp]:
     y : array
         Of a's shape and dtype.
     vjp : function
-        Maps y_bar to (a_bar,), see :eq:`eq-activation-relu`.
+        Maps y_bar to ``(a_bar,)``, see :eq:`eq-activation-relu`.
         It holds on to a mask of one byte per element.
 
     Raises
@@ -51,7 +51,7 @@ def relu(a: Array) -> tuple[Array, Vjp]:
 
 
 def leaky_relu(a: Array, *, slope: float = 0.01) -> tuple[Array, Vjp]:
-    """Scale down below zero: y = a where a >= 0, else slope a; the derivative at 0 is 1 as in JAX.
+    """Scale down below zero: ``y = a`` where ``a >= 0``, else ``slope a``; the derivative at 0 is 1 as in JAX.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def leaky_relu(a: Array, *, slope: float = 0.01) -> tuple[Array, Vjp]:
     y : array
         Of a's shape and dtype.
     vjp : function
-        Maps y_bar to (a_bar,), see :eq:`eq-activation-leaky`.
+        Maps y_bar to ``(a_bar,)``, see :eq:`eq-activation-leaky`.
         It holds on to a mask of one byte per element.
 
     Raises
@@ -94,7 +94,7 @@ def leaky_relu(a: Array, *, slope: float = 0.01) -> tuple[Array, Vjp]:
 
 
 def tanh(a: Array) -> tuple[Array, Vjp]:
-    """Hyperbolic tangent: y = tanh(a), whose derivative 1 - y² needs only y.
+    """Hyperbolic tangent: ``y = tanh(a)``, whose derivative ``1 - y²`` needs only y.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def tanh(a: Array) -> tuple[Array, Vjp]:
     y : array
         Of a's shape and dtype.
     vjp : function
-        Maps y_bar to (a_bar,), see :eq:`eq-activation-tanh`.
+        Maps y_bar to ``(a_bar,)``, see :eq:`eq-activation-tanh`.
         It holds on to y itself: do not change y in place before the last call.
 
     Raises
@@ -132,7 +132,7 @@ def tanh(a: Array) -> tuple[Array, Vjp]:
 
 
 def sigmoid(a: Array) -> tuple[Array, Vjp]:
-    """Logistic function: y = 1 / (1 + exp(-a)), whose derivative y (1 - y) needs only y.
+    """Logistic function: ``y = 1 / (1 + exp(-a))``, whose derivative ``y (1 - y)`` needs only y.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def sigmoid(a: Array) -> tuple[Array, Vjp]:
     y : array
         Of a's shape and dtype.
     vjp : function
-        Maps y_bar to (a_bar,), see :eq:`eq-activation-sigmoid`.
+        Maps y_bar to ``(a_bar,)``, see :eq:`eq-activation-sigmoid`.
         It holds on to y itself: do not change y in place before the last call.
 
     Raises
@@ -172,7 +172,9 @@ def sigmoid(a: Array) -> tuple[Array, Vjp]:
 
 
 def gelu(a: Array) -> tuple[Array, Vjp]:
-    """Gaussian error linear unit in its tanh form: y = a (1 + tanh u) / 2, u = √(2/π) (a + 0.044715 a³).
+    """Gaussian error linear unit in its tanh form: ``y = a (1 + tanh u) / 2``.
+
+    Here ``u = √(2/π) (a + 0.044715 a³)``.
 
     Parameters
     ----------
@@ -184,8 +186,8 @@ def gelu(a: Array) -> tuple[Array, Vjp]:
     y : array
         Of a's shape and dtype.
     vjp : function
-        Maps y_bar to (a_bar,), see :eq:`eq-activation-gelu`.
-        It holds on to a itself and to tanh u: do not change a in place before the last call.
+        Maps y_bar to ``(a_bar,)``, see :eq:`eq-activation-gelu`.
+        It holds on to a itself and to ``tanh u``: do not change a in place before the last call.
 
     Raises
     ------
@@ -194,7 +196,7 @@ def gelu(a: Array) -> tuple[Array, Vjp]:
 
     Notes
     -----
-    Hendrycks and Gimpel 2016 (arXiv 1606.08415), section 2, give this form as an approximation of a Φ(a).
+    Hendrycks and Gimpel 2016 (arXiv 1606.08415), section 2, give this form as an approximation of ``a Φ(a)``.
     The vjp is the exact derivative of the approximation.
 
     Examples

@@ -16,7 +16,7 @@ from resgrad.rules._types import Array, Vjp
 
 
 def add(a: Array, b: Array) -> tuple[Array, Vjp]:
-    """Sum of two arrays of one shape: y = a + b.
+    """Sum of two arrays of one shape: ``y = a + b``.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def add(a: Array, b: Array) -> tuple[Array, Vjp]:
     y : array
         Of the same shape and dtype.
     vjp : function
-        Maps y_bar to (y_bar, y_bar), the received array itself twice, no copy: see :eq:`eq-add-vjp`.
+        Maps y_bar to ``(y_bar, y_bar)``, the received array itself twice, no copy: see :eq:`eq-add-vjp`.
         It holds on to nothing but a shape and a dtype.
 
     Raises
@@ -58,7 +58,7 @@ def add(a: Array, b: Array) -> tuple[Array, Vjp]:
 
 
 def fork(x: Array, *, copies: int = 2) -> tuple[tuple[Array, ...], Vjp]:
-    """Use one array in several places: y_i = x.
+    """Use one array in several places: ``y_i = x``.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def fork(x: Array, *, copies: int = 2) -> tuple[tuple[Array, ...], Vjp]:
     ys : tuple of arrays
         x itself in each place, no copy.
     vjp : function
-        Maps the tuple of their gradients to (x_bar,), the sum: see :eq:`eq-add-fork`.
+        Maps the tuple of their gradients to ``(x_bar,)``, the sum: see :eq:`eq-add-fork`.
         One place alone gives the received array itself. It holds on to nothing but a shape and a dtype.
 
     Raises
@@ -105,7 +105,7 @@ def fork(x: Array, *, copies: int = 2) -> tuple[tuple[Array, ...], Vjp]:
 
 
 def broadcast_add(x: Array, b: Array) -> tuple[Array, Vjp]:
-    """Add one vector to every row: y_r = x_r + b.
+    """Add one vector to every row: ``y_r = x_r + b``.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def broadcast_add(x: Array, b: Array) -> tuple[Array, Vjp]:
     y : (N, n) array
         Of x's dtype.
     vjp : function
-        Maps y_bar to (x_bar, b_bar): x_bar is y_bar itself, no copy, and b_bar the sum over its rows,
+        Maps y_bar to ``(x_bar, b_bar)``: x_bar is y_bar itself, no copy, and b_bar the sum over its rows,
         see :eq:`eq-add-broadcast`. It holds on to nothing but a shape and a dtype.
 
     Raises
@@ -131,7 +131,8 @@ def broadcast_add(x: Array, b: Array) -> tuple[Array, Vjp]:
 
     Examples
     --------
-    >>> y, vjp = broadcast_add(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([10.0, 20.0]))
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> y, vjp = broadcast_add(x, np.array([10.0, 20.0]))
     >>> x_bar, b_bar = vjp(np.array([[1.0, 2.0], [3.0, 4.0]]))
     >>> y.tolist(), b_bar.tolist()
     ([[11.0, 22.0], [13.0, 24.0]], [4.0, 6.0])
@@ -209,7 +210,7 @@ def split(x: Array, *, sizes: Sequence[int]) -> tuple[tuple[Array, ...], Vjp]:
     ys : tuple of arrays
         The pieces, views of x, no copies.
     vjp : function
-        Maps the tuple of their gradients to (x_bar,), side by side again: see :eq:`eq-add-split`.
+        Maps the tuple of their gradients to ``(x_bar,)``, side by side again: see :eq:`eq-add-split`.
         It holds on to nothing but shapes and a dtype.
 
     Raises

@@ -5,7 +5,7 @@ from resgrad.rules._types import Array, Vjp
 
 
 def linear(x: Array, W: Array, b: Array) -> tuple[Array, Vjp]:
-    """Multiply each row by a matrix and add a bias: y = x W + b.
+    """Multiply each row by a matrix and add a bias: ``y = x W + b``.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def linear(x: Array, W: Array, b: Array) -> tuple[Array, Vjp]:
     y : (N, m) array
         Of x's dtype.
     vjp : function
-        Maps y_bar, (N, m), to (x_bar, W_bar, b_bar), see :eq:`eq-linear-vjp`.
+        Maps y_bar, (N, m), to ``(x_bar, W_bar, b_bar)``, see :eq:`eq-linear-vjp`.
         It holds on to x and W themselves: change neither in place before the last call.
 
     Raises
@@ -33,7 +33,8 @@ def linear(x: Array, W: Array, b: Array) -> tuple[Array, Vjp]:
 
     Examples
     --------
-    >>> x, W, b = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [3.0, 1.0]]), np.zeros(2)
+    >>> x, b = np.array([[1.0, 2.0]]), np.zeros(2)
+    >>> W = np.array([[1.0, 0.0], [3.0, 1.0]])
     >>> y, vjp = linear(x, W, b)
     >>> x_bar, W_bar, b_bar = vjp(np.array([[1.0, 2.0]]))
     >>> y.tolist(), x_bar.tolist()

@@ -14,7 +14,7 @@ def squared_error(y: Array, *, target: Array) -> tuple[Any, Vjp]:
     Parameters
     ----------
     y : (N, n) array
-        One sample in each row; floating or complex (then the square is y², which is analytic, and not its modulus).
+        One sample in each row; floating or complex (then the square is ``y²``, which is analytic, and not its modulus).
     target : (N, n) array
         Of y's dtype; a setting, without a gradient.
 
@@ -23,8 +23,8 @@ def squared_error(y: Array, *, target: Array) -> tuple[Any, Vjp]:
     loss : scalar
         Of y's dtype.
     vjp : function
-        Maps a number (``vjp(1.0)``) to (y_bar,), see :eq:`eq-loss-squared`.
-        It holds on to y - target.
+        Maps a number (``vjp(1.0)``) to ``(y_bar,)``, see :eq:`eq-loss-squared`.
+        It holds on to ``y - target``.
 
     Raises
     ------
@@ -35,7 +35,8 @@ def squared_error(y: Array, *, target: Array) -> tuple[Any, Vjp]:
 
     Examples
     --------
-    >>> y, target = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [3.0, 2.0]])
+    >>> y = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> target = np.array([[1.0, 0.0], [3.0, 2.0]])
     >>> loss, vjp = squared_error(y, target=target)
     >>> (y_bar,) = vjp(1.0)
     >>> float(loss), y_bar.tolist()
@@ -67,7 +68,7 @@ def cross_entropy(z: Array, *, labels: Array) -> tuple[Any, Vjp]:
     loss : scalar
         Of z's dtype.
     vjp : function
-        Maps a number (``vjp(1.0)``) to (z_bar,), see :eq:`eq-loss-softmax`.
+        Maps a number (``vjp(1.0)``) to ``(z_bar,)``, see :eq:`eq-loss-softmax`.
         It holds on to the softmax, (N, K), and to the labels themselves: do not change those in place
         before the last call.
 
@@ -80,7 +81,8 @@ def cross_entropy(z: Array, *, labels: Array) -> tuple[Any, Vjp]:
 
     Examples
     --------
-    >>> loss, vjp = cross_entropy(np.array([[0.0, 0.0], [0.0, 1000.0]]), labels=np.array([0, 1]))
+    >>> z = np.array([[0.0, 0.0], [0.0, 1000.0]])
+    >>> loss, vjp = cross_entropy(z, labels=np.array([0, 1]))
     >>> (z_bar,) = vjp(1.0)
     >>> round(float(loss), 6), z_bar.tolist()
     (0.346574, [[-0.25, 0.25], [0.0, 0.0]])
