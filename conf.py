@@ -62,7 +62,7 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # not under the word "Variables"
 
 pygments_style, pygments_dark_style = "ink_style.Light", "ink_style.Dark"
 html_math_renderer = "mathml"
