@@ -6,6 +6,7 @@ All of it is collected by the build when every page has been read: nobody types 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from html import escape
 from itertools import groupby
 from typing import Any
 
@@ -216,7 +217,8 @@ def _tag_body(app: Sphinx, domain: CheckDomain, tag: tags.Tag) -> str:
         docname, anchor = domain.displays[tag.label]["docname"], f"equation-{tag.label}"
         lines += [_statement(domain, tag.label)]
     else:
-        docname, anchor, *_ = app.env.domains.standard_domain.anonlabels[tag.label]
+        docname, anchor, caption = app.env.domains.standard_domain.labels[tag.label]
+        lines += [f"<p>Its caption: “{escape(caption)}”</p>"]
     uri = app.builder.get_relative_uri(_TAGGED.format(tag.tag), docname)
     title = app.env.titles[docname].astext()
     lines += [
