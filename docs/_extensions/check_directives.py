@@ -63,9 +63,9 @@ class Checked(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Note the record and show its strength, with the code and the near misses in a fold."""
-        record = _record("\n".join(self.content))
-        entry = {**json.loads("\n".join(self.content)), "sentence": record.sentence()}
-        entry["docname"] = self.env.current_document.docname
+        fields = json.loads("\n".join(self.content))
+        record, docname = _record(fields), self.env.current_document.docname
+        entry = {**fields, "sentence": record.sentence(), "docname": docname}
         domain_of(self.env).note_record(entry)
         fold = details("", classes=["check"], check=record.label)
         fold += summary(
@@ -109,12 +109,10 @@ class NotRun(SphinxDirective):
         return [code, because]
 
 
-def _record(payload: str) -> Record:
-    fields = json.loads(payload)
-    fields["near"] = tuple(NearMiss(**miss) for miss in fields["near"])
-    fields["faults"] = tuple(Fault(**fault) for fault in fields["faults"])
-    fields["calls"] = tuple(fields["calls"])
-    return Record(**fields)
+def _record(fields: dict[str, Any]) -> Record:
+    near = tuple(NearMiss(**miss) for miss in fields["near"])
+    faults = tuple(Fault(**fault) for fault in fields["faults"])
+    return Record(**{**fields, "near": near, "faults": faults, "calls": tuple(fields["calls"])})
 
 
 def _unbroken(sentence: str) -> str:

@@ -10,6 +10,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterable, Set
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -89,10 +90,6 @@ class CheckDomain(Domain):
         named = set(self.displays[label]["links"]) & self.displays.keys()
         return sorted(behind | named - {label})
 
-    def used_by(self, label: str) -> list[str]:
-        """The equations that rest on this one."""
-        return [other for other in sorted(self.displays) if label in self.rests_on(other)]
-
 
 def domain_of(env: BuildEnvironment) -> CheckDomain:
     """The check domain of a build."""
@@ -101,6 +98,7 @@ def domain_of(env: BuildEnvironment) -> CheckDomain:
     return domain
 
 
+@cache
 def equation_links(qualified: str) -> list[str]:
     """The equations that the docstring of ``package.module.function`` links to."""
     module, _, name = qualified.rpartition(".")

@@ -86,6 +86,12 @@ class _Linker:
 
     def __init__(self, app: Sphinx, docname: str) -> None:
         self.app, self.docname, self.tags = app, docname, tags.load()
+        domain = domain_of(app.env)
+        self.rests_on = {label: domain.rests_on(label) for label in sorted(domain.displays)}
+
+    def used_by(self, label: str) -> list[str]:
+        """The equations that rest on this one."""
+        return [other for other, needed in self.rests_on.items() if label in needed]
 
     def equation(self, label: str) -> nodes.Node:
         """The equation's number, linked."""
@@ -130,8 +136,8 @@ def _relations(domain: CheckDomain, label: str, link: _Linker) -> Iterator[tuple
     yield from (
         (heading, items)
         for heading, items in (
-            ("Rests on", [link.equation(other) for other in domain.rests_on(label)]),
-            ("Used by", [link.equation(other) for other in domain.used_by(label)]),
+            ("Rests on", [link.equation(other) for other in link.rests_on[label]]),
+            ("Used by", [link.equation(other) for other in link.used_by(label)]),
             ("Code", [link.code(call) for call in calls]),
         )
         if items
@@ -174,8 +180,8 @@ def _cells(domain: CheckDomain, label: str, link: _Linker) -> list[list[nodes.No
         [link.tag(label)],
         [nodes.Text(_strength(display, record))],
         _joined([link.code(call) for call in calls]),
-        _joined([link.equation(other) for other in domain.rests_on(label)]),
-        _joined([link.equation(other) for other in domain.used_by(label)]),
+        _joined([link.equation(other) for other in link.rests_on[label]]),
+        _joined([link.equation(other) for other in link.used_by(label)]),
     ]
 
 
