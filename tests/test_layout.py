@@ -26,7 +26,6 @@ WITHOUT_MODULE = {
     "notation",
     "paths",
     "skip",
-    "stack",
     "weights",
 }
 STEMS = {

@@ -17,7 +17,7 @@ from resgrad.lab.start import (
     unresolved,
 )
 from resgrad.lab.sweep import sweep
-from resgrad.networks.stack import stack
+from resgrad.blocks.stack import stack
 
 
 def by_hand(kind, seed, blocks, n):

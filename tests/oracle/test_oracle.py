@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
-from resgrad.networks.stack import stack, trace
+from resgrad.blocks.stack import stack, trace
 from resgrad.rules.activation import gelu, leaky_relu, relu, sigmoid, tanh
 from resgrad.rules.add import add, broadcast_add, concat, fork, split
 from resgrad.rules.linear import linear

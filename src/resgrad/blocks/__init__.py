@@ -1,1 +1,1 @@
-"""Residual blocks, built from the rules."""
+"""Residual blocks, built from the rules, and blocks one after the other."""

@@ -22,7 +22,7 @@ from resgrad.lab.data import digits, split, standardise
 from resgrad.lab.optimizers import Tree, adam, linear_decay
 from resgrad.lab.sweep import sweep
 from resgrad.lab.training import train
-from resgrad.networks.stack import stack
+from resgrad.blocks.stack import stack
 from resgrad.rules._types import Rule
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear

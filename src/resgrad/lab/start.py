@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from resgrad.blocks.residual import residual
 from resgrad.lab.optimizers import Tree
-from resgrad.networks.stack import stack, trace
+from resgrad.blocks.stack import stack, trace
 from resgrad.rules._types import Rule
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear

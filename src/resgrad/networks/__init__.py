@@ -1,1 +1,1 @@
-"""Stacks of blocks: all activations forward, all gradients backward."""
+"""Whole networks, built from the blocks."""

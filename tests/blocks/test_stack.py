@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
 from resgrad.measure.check import agree, check_vjp, jacobian
-from resgrad.networks.stack import stack, trace
+from resgrad.blocks.stack import stack, trace
 from resgrad.rules.activation import tanh
 from resgrad.rules.linear import linear
 
