@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
-from resgrad.measure.check import agree, check_vjp, jacobian
 from resgrad.blocks.stack import stack, trace
+from resgrad.measure.check import agree, check_vjp, jacobian
 from resgrad.rules.activation import tanh
 from resgrad.rules.linear import linear
 

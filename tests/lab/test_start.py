@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from resgrad import agree, jacobian
+from resgrad.blocks.stack import stack
 from resgrad.lab import start
 from resgrad.lab.start import (
     KINDS,
@@ -17,7 +18,6 @@ from resgrad.lab.start import (
     unresolved,
 )
 from resgrad.lab.sweep import sweep
-from resgrad.blocks.stack import stack
 
 
 def by_hand(kind, seed, blocks, n):

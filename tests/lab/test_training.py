@@ -5,11 +5,11 @@ import sys
 import numpy as np
 import pytest
 
+from resgrad.blocks.stack import stack
 from resgrad.lab import training
 from resgrad.lab.data import Labelled
 from resgrad.lab.optimizers import sgd
 from resgrad.lab.training import error_rate, evaluate, train
-from resgrad.blocks.stack import stack
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear
 from resgrad.rules.loss import cross_entropy

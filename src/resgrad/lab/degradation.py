@@ -18,11 +18,11 @@ import numpy as np
 
 from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
+from resgrad.blocks.stack import stack
 from resgrad.lab.data import digits, split, standardise
 from resgrad.lab.optimizers import Tree, adam, linear_decay
 from resgrad.lab.sweep import sweep
 from resgrad.lab.training import train
-from resgrad.blocks.stack import stack
 from resgrad.rules._types import Rule
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resgrad.blocks.residual import residual
-from resgrad.lab.optimizers import Tree
 from resgrad.blocks.stack import stack, trace
+from resgrad.lab.optimizers import Tree
 from resgrad.rules._types import Rule
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear
