@@ -1,9 +1,9 @@
-"""Numbers as the diagrams write them."""
+"""Numbers as diagrams and text write them."""
 
 import numpy as np
 import pytest
 
-from resgrad.lab.labels import vector
+from resgrad.lab.labels import power_of_ten, vector
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,17 @@ from resgrad.lab.labels import vector
 )
 def test_vector(values, written) -> None:
     assert vector(np.array(values)) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(4.31e9, "4.3 × 10⁹"), (-2e-12, "−2.0 × 10⁻¹²"), (9.99, "1.0 × 10¹"), (np.float32(0.5), "5.0 × 10⁻¹")],
+)
+def test_power_of_ten(value, written) -> None:
+    assert power_of_ten(value) == written
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_no_power_of_ten(value) -> None:
+    with pytest.raises(ValueError, match="value: expected a finite number other than 0"):
+        power_of_ten(value)

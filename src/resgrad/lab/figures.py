@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from resgrad.lab.labels import superscript
 from resgrad.lab.palette import PALETTE, SERIES, inks_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ NARROW = (328, 260)
 _TEXT = 14  # px, at true size
 _GAP = 17.0  # px between the baselines of two labels
 _MARKERS = {"weight": "s", "branch": "D"}
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: A drawing function: gets the axes (a list, with several panels) and the width in pixels.
 Draw = Callable[[Any, int], None]
@@ -231,7 +231,7 @@ def power(value: float, _: int = 0) -> str:
     exponent = round(np.log10(value))
     if not np.isclose(value, 10.0**exponent):
         return f"{value:g}"
-    return f"{10.0**exponent:g}" if -1 <= exponent <= 3 else f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+    return f"{10.0**exponent:g}" if -1 <= exponent <= 3 else f"10{superscript(exponent)}"
 
 
 def line(

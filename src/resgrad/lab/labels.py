@@ -1,7 +1,12 @@
-"""Numbers as the diagrams write them: few digits, a true minus sign, rows in parentheses."""
+"""Numbers as diagrams and text write them: few digits, a true minus sign, rows in parentheses, powers of ten."""
+
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+_MINUS = "\N{MINUS SIGN}"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def vector(values: ArrayLike) -> str:
@@ -46,6 +51,55 @@ def matrix(values: ArrayLike) -> str:
     return f"({'; '.join(_row(row) for row in np.asarray(values))})"
 
 
+def superscript(exponent: int) -> str:
+    """Write a whole number as an exponent.
+
+    Parameters
+    ----------
+    exponent : int
+
+    Returns
+    -------
+    str
+        Such as ``⁻¹²``.
+
+    Examples
+    --------
+    >>> superscript(-12)
+    '⁻¹²'
+    """
+    return str(exponent).translate(_SUPERSCRIPTS)
+
+
+def power_of_ten(value: float) -> str:
+    """Write a large or a small number as people do: one decimal and a power of ten.
+
+    Parameters
+    ----------
+    value : float
+        Finite and not 0.
+
+    Returns
+    -------
+    str
+        Such as ``4.3 × 10⁹``.
+
+    Raises
+    ------
+    ValueError
+        If value is 0 or not finite.
+
+    Examples
+    --------
+    >>> power_of_ten(4.25e9), power_of_ten(-2e-8)
+    ('4.2 × 10⁹', '−2.0 × 10⁻⁸')
+    """
+    if value == 0 or not math.isfinite(value):
+        raise ValueError(f"value: expected a finite number other than 0, got {value}")
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits.replace('-', _MINUS)} × 10{superscript(int(exponent))}"
+
+
 def _row(values: ArrayLike) -> str:
     rounded = np.round(np.ravel(values), 3) + 0.0  # no minus before a zero
-    return ", ".join(f"{value:g}" for value in rounded).replace("-", "\N{MINUS SIGN}")
+    return ", ".join(f"{value:g}" for value in rounded).replace("-", _MINUS)
