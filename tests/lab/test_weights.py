@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 
+from resgrad.blocks.branch import branch
+from resgrad.blocks.residual import residual
 from resgrad.lab import weights
 from resgrad.lab.sweep import sweep
 from resgrad.lab.weights import KINDS, Setting, expected, first_signals, initial, network, run
@@ -148,5 +150,7 @@ def test_the_first_step_at_which_a_gradient_is_not_zero(activation, zero, expect
     rng = np.random.default_rng(1)
     theta = [rng.standard_normal(shape) * (i not in zero) for i, shape in enumerate(shapes(4, 6))]
     before = [v.copy() for v in theta]
-    assert first_signals(activation, theta, seed=2, steps=6) == expected_steps
+    F = branch(activation)
+    assert first_signals(residual(F), theta, seed=2, steps=6) == expected_steps
+    assert first_signals(F, theta, seed=2, steps=6) == expected_steps
     assert all(np.array_equal(v, w) for v, w in zip(theta, before, strict=True))

@@ -193,15 +193,15 @@ def expected(setting: Setting) -> tuple[float, float]:
     return s * math.sqrt(share) * rest, s * math.sqrt(0.5) * rest
 
 
-def first_signals(activation: Rule, theta: Sequence[Any], *, seed: int, steps: int = 20) -> list[int | None]:
-    """Train one residual block and say when each parameter's gradient is first not exactly zero.
+def first_signals(block: Rule, theta: Sequence[Any], *, seed: int, steps: int = 20) -> list[int | None]:
+    """Train one block and say when each parameter's gradient is first not exactly zero.
 
     Parameters
     ----------
-    activation : rule
-        Of the branch.
+    block : rule
+        ``y, vjp = block(x, *theta)`` with y of x's shape.
     theta : sequence of arrays
-        ``(W1, b1, W2, b2)`` at the start, W1 (n, m).
+        The parameters at the start; the first one has n rows.
     seed : int
         Of eight samples and their targets.
     steps : int
@@ -213,7 +213,7 @@ def first_signals(activation: Rule, theta: Sequence[Any], *, seed: int, steps: i
         For each parameter the step, counted from 0, or None if its gradient was zero in all of them.
     """
     x, target = np.random.default_rng(seed).standard_normal((2, 8, len(theta[0])))
-    block, descent = residual(branch(activation)), sgd(rate=0.1, momentum=0.0)
+    descent = sgd(rate=0.1, momentum=0.0)
     theta = tuple(theta)
     seen: list[int | None] = [None] * len(theta)
     state = descent.init(theta)
