@@ -28,6 +28,12 @@ def one():
     return figures.figure("fig-test-one", draw, **WORDS, panels=[figures.Panel(x="depth", y="error")])
 
 
+def test_every_ink_has_a_stand_in_of_its_own():
+    inks = [*palette.PALETTE.values(), *(ink for shades in palette.SERIES.values() for ink in shades[1:])]
+    assert len({ink.sentinel for ink in inks}) == len(inks)
+    assert all(len(ink.sentinel) == len("#rrggbb") for ink in inks)
+
+
 def test_same_bytes_twice(one):
     again = figures.figure("fig-test-one", draw, **WORDS, panels=[figures.Panel(x="depth", y="error")])
     assert (one.wide, one.narrow) == (again.wide, again.narrow)

@@ -55,7 +55,7 @@ def _mix(colour: str, page: str, share: float) -> str:
 
 def _shade(role: str, index: int) -> Ink:
     ink, page, share = PALETTE[role], PALETTE["page"], (0.0, *_TOWARDS_PAGE[role])[index]
-    sentinel = f"{ink.sentinel[:-2]}{0xC0 + index:02x}"
+    sentinel = f"{ink.sentinel[:3]}{0xC0 + index:02x}{ink.sentinel[5:]}"
     return Ink(sentinel, _mix(ink.light, page.light, share), _mix(ink.dark, page.dark, share))
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
+from resgrad.blocks.stack import trace
 from resgrad.lab.optimizers import Tree, sgd
-from resgrad.networks.stack import trace
 from resgrad.rules._types import Rule
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear
