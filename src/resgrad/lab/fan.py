@@ -75,7 +75,7 @@ def _lanes(drawing: _Drawing, paths: Sequence[Sequence[Edge | Block]]) -> list[f
     lanes = [34.0 if drawing.wide else 24.0]
     for path in paths[:-1]:
         text = max(_text_of(sign) for sign in path if isinstance(sign, Edge))
-        lanes.append(lanes[-1] + (84 if drawing.wide else 12 + text + 20))
+        lanes.append(lanes[-1] + (84 if drawing.wide else 12 + text + 24))
     return lanes
 
 
