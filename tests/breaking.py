@@ -1,17 +1,19 @@
 """Break one vjp of the library everywhere it is used: as a function, and as a pytest plugin by ``RESGRAD_BREAK``."""
 
 import importlib
+import inspect
 import os
 import pkgutil
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 import resgrad
 from resgrad import blocks, networks, rules
+from resgrad.rules._types import Rule, Vjp
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "zeros": np.zeros_like,
@@ -21,7 +23,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 
 
 def exported() -> dict[str, Callable[..., Any]]:
-    """Every public function of the rules, the blocks and the networks, by its qualified name."""
+    """Every public function of the rules, the blocks and the networks that has a vjp, by its qualified name."""
     names = [
         info.name
         for package in (rules, blocks, networks)
@@ -33,7 +35,18 @@ def exported() -> dict[str, Callable[..., Any]]:
         for name in names
         for attribute, value in vars(importlib.import_module(name)).items()
         if callable(value) and getattr(value, "__module__", None) == name and not attribute.startswith("_")
+        if not _returns_values_alone(value)
     }
+
+
+def _returns_values_alone(function: Callable[..., Any]) -> bool:
+    """Whether its annotation says that it returns arrays and neither a vjp nor a rule, so that nothing can break."""
+    returned = inspect.signature(function).return_annotation
+    return returned not in (inspect.Signature.empty, Any) and not _mentions_a_vjp(returned)
+
+
+def _mentions_a_vjp(annotation: Any) -> bool:
+    return annotation in (Rule, Vjp) or any(map(_mentions_a_vjp, get_args(annotation)))
 
 
 def broken(function: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:
