@@ -110,7 +110,8 @@ def run(setting: Setting, seed: int) -> Array:
     _, pull = trace(*[residual(linear)] * setting.blocks)(x_rng.standard_normal((1, n)), *theta)
     gradients, _ = pull(g_rng.standard_normal((1, n)))
     lengths = np.array([np.linalg.norm(g) for g in gradients])
-    return lengths / lengths[-1]
+    relative: Array = lengths / lengths[-1]
+    return relative
 
 
 def expected_norm(setting: Setting) -> float:
