@@ -129,9 +129,9 @@ def expected_norm(setting: Setting) -> float:
 
     Notes
     -----
-    Exact at every width, for independent entries with mean 0 and this variance: E g W' = 0 and
-    E |g W'|^2 = (gain |g|)^2 for a fixed g, and each block's weights are independent of the gradient that
-    arrives there.
+    Exact at every width, for independent entries with mean 0 and this variance: for a fixed g the mean of
+    ``g W.T`` is 0 and that of ``|g W.T|^2`` is ``gain^2 |g|^2``, and the weights of a block are independent of
+    the gradient that arrives there. See :eq:`eq-bounds-mean`.
     """
     return float((1 + gain(setting) ** 2) ** (setting.blocks / 2))
 
@@ -167,8 +167,8 @@ def expected_shrinking(setting: Setting) -> float:
 
     Notes
     -----
-    With u = g/|g| the change of the squared length is 2 <u, u W'> + |u W'|^2: its mean is c^2, its variance
-    (4 c^2 + 2 c^4)/n, and for large n it is normal.
+    With ``u = g/|g|`` the squared length changes by ``2 <u, u W.T> + |u W.T|^2``: its mean is ``c^2``, its
+    variance ``(4 c^2 + 2 c^4)/n``, and for large n it is normal.
     """
     c = gain(setting)
     z = -c * math.sqrt(setting.width / (4 + 2 * c * c))

@@ -43,10 +43,10 @@ class Setting(NamedTuple):
     Attributes
     ----------
     kind : {"scaled", "gaussian", "normalised", "unscaled", "dominant"}
-        The stream. *Scaled*: x_0 = |N(0, 1)|, the branch times 1/sqrt(L). *Gaussian*: the same branch, but
-        x_0 = N(0, 1). *Normalised*: x_0 = |N(0, 1)|, and each feature of F(x) is shifted and scaled to mean 0
-        and variance 1 over the rows, as by a BatchNorm at the end of the branch. *Unscaled*: x_0 = |N(0, 1)|
-        and the branch as it is. *Dominant*: the branch times 100.
+        The stream. The input x_0 is from N(0, 1), without its signs for all but *gaussian*. *Scaled* and
+        *gaussian*: the branch times 1/sqrt(L). *Normalised*: each feature of F(x) is shifted and scaled to mean
+        0 and variance 1 over the rows, as by a BatchNorm at the end of the branch. *Unscaled*: the branch as
+        it is. *Dominant*: the branch times 100.
     blocks : int
         L, at least 1.
     width : int
