@@ -187,7 +187,8 @@ def open_share(xs: Any) -> Open:
     """
     masks = np.array([x > 0 for x in xs[1:]])
     path = np.logical_and.accumulate(masks, axis=0)
-    return Open(masks.mean(axis=(1, 2)), path.mean(axis=(1, 2)), float((xs[0] > 0).mean()))
+    positive = float((xs[0] > 0).mean())
+    return Open(masks.mean(axis=(1, 2)), path.mean(axis=(1, 2)), positive)
 
 
 def run(setting: Setting, seed: int) -> Open:
