@@ -165,7 +165,7 @@ def test_every_gradient_arrow_points_back(one):
     root = ElementTree.fromstring(one.wide)
     for path in _of(root, "path", "back"):
         start, end = re.findall(r"[ML](-?[\d.]+)", path.get("d"))
-        assert float(end) < float(start) or one.label == "fig-reversible-coupling" and start == end
+        assert float(end) < float(start) or (one.label == "fig-reversible-coupling" and start == end)
 
 
 def test_the_gradients_of_a_coupling_run_against_its_branches():

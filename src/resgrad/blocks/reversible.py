@@ -146,7 +146,7 @@ def reversible(*pairs: tuple[Rule, Rule]) -> Rule:
 
     Notes
     -----
-    Gomez, Ren, Urtasun and Grosse 2017, The Reversible Residual Network (arXiv 1707.04585), algorithm 1.
+    Gomez, Ren, Urtasun and Grosse 2017, The Reversible Residual Network (arXiv 1707.04585).
     Each branch is evaluated twice, on the way forward and on the way back, and pulled back once.
 
     Examples
