@@ -1,9 +1,12 @@
 """Additive coupling: a block of two streams whose input is computed back from its output."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from resgrad.rules import _require as require
 from resgrad.rules._types import Array, Rule, Vjp
+
+Theta: TypeAlias = tuple[Any, ...]
+Pair: TypeAlias = tuple[Array, Array]
 
 
 def coupling(F: Rule, G: Rule) -> Rule:
@@ -46,9 +49,7 @@ def coupling(F: Rule, G: Rule) -> Rule:
     (5.0, 4.5, 2.0, 6.0)
     """
 
-    def block(
-        x1: Array, x2: Array, theta_F: tuple[Any, ...], theta_G: tuple[Any, ...]
-    ) -> tuple[tuple[Array, Array], Vjp]:
+    def block(x1: Array, x2: Array, theta_F: Theta, theta_G: Theta) -> tuple[Pair, Vjp]:
         require.floating(x1=x1, x2=x2)
         Fx2, F_vjp = _branch("F", F, x2, theta_F, x1)
         y1 = x1 + Fx2
@@ -56,7 +57,7 @@ def coupling(F: Rule, G: Rule) -> Rule:
         y2 = x2 + Gy1
         like = [(y.shape, y.dtype) for y in (y1, y2)]
 
-        def vjp(y_bars: tuple[Array, Array]) -> tuple[Any, ...]:
+        def vjp(y_bars: Pair) -> tuple[Any, ...]:
             y1_bar, y2_bar = _pair("y", y_bars, like)
             return _pull(F_vjp, G_vjp, y1_bar, y2_bar)
 
@@ -99,9 +100,7 @@ def uncouple(F: Rule, G: Rule) -> Rule:
     (1.0, 2.0)
     """
 
-    def block(
-        y1: Array, y2: Array, theta_F: tuple[Any, ...], theta_G: tuple[Any, ...]
-    ) -> tuple[tuple[Array, Array], Vjp]:
+    def block(y1: Array, y2: Array, theta_F: Theta, theta_G: Theta) -> tuple[Pair, Vjp]:
         require.floating(y1=y1, y2=y2)
         Gy1, G_vjp = _branch("G", G, y1, theta_G, y2)
         x2 = y2 - Gy1
@@ -109,7 +108,7 @@ def uncouple(F: Rule, G: Rule) -> Rule:
         x1 = y1 - Fx2
         like = [(x.shape, x.dtype) for x in (x1, x2)]
 
-        def vjp(x_bars: tuple[Array, Array]) -> tuple[Any, ...]:
+        def vjp(x_bars: Pair) -> tuple[Any, ...]:
             x1_bar, x2_bar = _pair("x", x_bars, like)
             F_share, *theta_F_bar = F_vjp(-x1_bar)
             y2_bar = x2_bar + F_share
@@ -161,17 +160,19 @@ def reversible(*pairs: tuple[Rule, Rule]) -> Rule:
     for i, pair in enumerate(pairs):
         require.tuple_of(f"pairs[{i}]", pair, 2)
 
-    def f(x1: Array, x2: Array, *thetas: tuple[Any, ...]) -> tuple[tuple[Array, Array], Vjp]:
+    def f(x1: Array, x2: Array, *thetas: Theta) -> tuple[Pair, Vjp]:
         _require_thetas(pairs, x1, x2, thetas)
+        blocks = list(zip(pairs, thetas, strict=True))
         y1, y2 = x1, x2
-        for (F, G), (theta_F, theta_G) in zip(pairs, thetas, strict=True):
+        for (F, G), (theta_F, theta_G) in blocks:
             # The block's vjp, with all that it holds, is dropped here.
             (y1, y2), _ = coupling(F, G)(y1, y2, theta_F, theta_G)
         like = [(y.shape, y.dtype) for y in (y1, y2)]
 
-        def vjp(y_bars: tuple[Array, Array]) -> tuple[Any, ...]:
-            (a1, a2), (a1_bar, a2_bar), theta_bars = (y1, y2), _pair("y", y_bars, like), []
-            for (F, G), (theta_F, theta_G) in zip(reversed(pairs), reversed(thetas), strict=True):
+        def vjp(y_bars: Pair) -> tuple[Any, ...]:
+            a1_bar, a2_bar = _pair("y", y_bars, like)
+            a1, a2, theta_bars = y1, y2, []
+            for (F, G), (theta_F, theta_G) in reversed(blocks):
                 Ga1, G_vjp = G(a1, *theta_G)
                 a2 = a2 - Ga1
                 Fa2, F_vjp = F(a2, *theta_F)
@@ -206,7 +207,7 @@ def _require_parameters(name: str, theta: Any) -> None:
         raise TypeError(f"{name}: expected a tuple of parameters, got {type(theta).__name__}")
 
 
-def _pair(name: str, bars: Any, like: list[Any]) -> tuple[Array, Array]:
+def _pair(name: str, bars: Any, like: list[Any]) -> Pair:
     require.tuple_of(f"{name}_bars", bars, 2)
     for i, (bar, (shape, dtype)) in enumerate(zip(bars, like, strict=True), start=1):
         require.like(f"{name}{i}_bar", bar, shape, dtype)
@@ -214,7 +215,7 @@ def _pair(name: str, bars: Any, like: list[Any]) -> tuple[Array, Array]:
     return one, two
 
 
-def _require_thetas(pairs: tuple[Any, ...], x1: Array, x2: Array, thetas: tuple[Any, ...]) -> None:
+def _require_thetas(pairs: tuple[Any, ...], x1: Array, x2: Array, thetas: Theta) -> None:
     require.floating(x1=x1, x2=x2)
     if len(thetas) != len(pairs):
         raise ValueError(f"thetas: expected one tuple for each of {len(pairs)} couplings, got {len(thetas)}")
