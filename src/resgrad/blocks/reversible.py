@@ -186,7 +186,7 @@ def reversible(*pairs: tuple[Rule, Rule]) -> Rule:
     return f
 
 
-def _pull(F_vjp: Vjp, G_vjp: Vjp, y1_bar: Array, y2_bar: Array) -> tuple[Any, ...]:
+def _pull(F_vjp: Vjp, G_vjp: Vjp, y1_bar: Array, y2_bar: Array) -> Theta:
     """Pull the gradients of a coupling's outputs back: through G first, since y1 is used by G too."""
     G_share, *theta_G_bar = G_vjp(y2_bar)
     x1_bar = y1_bar + G_share
