@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
+from resgrad.blocks.reversible import coupling, reversible, uncouple
 from resgrad.blocks.stack import stack, trace
 from resgrad.rules.activation import gelu, leaky_relu, relu, sigmoid, tanh
 from resgrad.rules.add import add, broadcast_add, concat, fork, split
@@ -276,3 +277,46 @@ def test_trace(seed, dtype, L, N, n, h):
     for k in range(L):  # the gradient at x_k is that of the blocks from there on
         _, rest = jax.vjp(lambda x, *thetas: their_stack(x, *thetas)[-1], xs[k], *thetas[k:])
         close((x_bars[k], *theta_bars[k:]), rest(jnp.asarray(xs[-1])), dtype)
+
+
+def streams(seed, dtype, L, N, n1, n2):
+    x1, x2, *flat = normal(seed, dtype, (N, n1), (N, n2), *[(n2, n1), (n1,), (n1, n2), (n2,)] * L)
+    layers = [((flat[k] / dtype(2), flat[k + 1]), ()) for k in range(0, 4 * L, 2)]
+    return x1, x2, *[tuple(layers[2 * k : 2 * k + 2]) for k in range(L)]
+
+
+def their_layer(x, linear, _):
+    W, b = linear
+    return jnp.tanh(x @ W + b)
+
+
+def their_coupling(x1, x2, theta_F, theta_G):
+    y1 = x1 + their_layer(x2, *theta_F)
+    return y1, x2 + their_layer(y1, *theta_G)
+
+
+def their_uncouple(y1, y2, theta_F, theta_G):
+    x2 = y2 - their_layer(y1, *theta_G)
+    return y1 - their_layer(x2, *theta_F), x2
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(coupling, their_coupling), (uncouple, their_uncouple)], ids=["coupling", "uncouple"]
+)
+@few
+@given(seeds, dtypes, small, small, small)
+def test_coupling(ours, theirs, seed, dtype, N, n1, n2):
+    x1, x2, theta = streams(seed, dtype, 1, N, n1, n2)
+    compare(ours(*[stack(linear, tanh)] * 2), theirs, x1, x2, *theta, seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, st.integers(1, 5), small, small, small)
+def test_reversible(seed, dtype, L, N, n1, n2):
+    def theirs(x1, x2, *thetas):
+        for theta in thetas:
+            x1, x2 = their_coupling(x1, x2, *theta)
+        return x1, x2
+
+    ours = reversible(*[(stack(linear, tanh),) * 2] * L)
+    compare(ours, theirs, *streams(seed, dtype, L, N, n1, n2), seed=seed, dtype=dtype)
