@@ -5,6 +5,7 @@ Skipped where JAX is not installed, unless RESGRAD_REQUIRE_ORACLE=1 says that it
 
 import os
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
+from resgrad.networks.skip import skip, trace_skip
 from resgrad.networks.stack import stack, trace
 from resgrad.rules.activation import gelu, leaky_relu, relu, sigmoid, tanh
-from resgrad.rules.add import add, broadcast_add, concat, fork, split
+from resgrad.rules.add import add, broadcast_add, concat, fork, split, stop_gradient
 from resgrad.rules.linear import linear
 from resgrad.rules.loss import cross_entropy, squared_error
 
@@ -129,6 +131,12 @@ def test_split(seed, dtype, shape, widths):
 
 
 @few
+@given(seeds, dtypes, shapes)
+def test_stop_gradient(seed, dtype, shape):
+    compare(stop_gradient, jax.lax.stop_gradient, *normal(seed, dtype, shape), seed=seed, dtype=dtype)
+
+
+@few
 @given(seeds, dtypes, sizes, sizes)
 def test_squared_error(seed, dtype, N, n):
     y, target = normal(seed, dtype, (N, n), (N, n))
@@ -199,3 +207,42 @@ def test_trace(seed, dtype, L, N, n, h):
     for k in range(L):  # the gradient at x_k is that of the blocks from there on
         _, rest = jax.vjp(lambda x, *thetas: their_stack(x, *thetas)[-1], xs[k], *thetas[k:])
         close((x_bars[k], *theta_bars[k:]), rest(jnp.asarray(xs[-1])), dtype)
+
+
+def their_skip(skips, x, *thetas):
+    """The activations; x is the first of them or, as a tuple, the first few."""
+    xs = [*x] if isinstance(x, tuple) else [x]
+    for k, theta in enumerate(thetas, start=len(xs) - 1):
+        xs.append(their_branch(jnp.tanh, xs[-1], *theta) + sum(xs[i] for i, j in skips if j == k + 1))
+    return xs
+
+
+some_skips = st.integers(1, 4).flatmap(
+    lambda L: st.tuples(st.just(L), st.sets(st.sampled_from(list(combinations(range(L + 1), 2)))))
+)
+
+
+@few
+@given(seeds, dtypes, some_skips, small, small, small)
+def test_skip(seed, dtype, network_of, N, n, h):
+    L, skips = network_of
+    x, thetas = network(seed, dtype, L, N, n, h)
+    ours = skip(*[branch(tanh)] * L, skips=sorted(skips))
+    compare(ours, lambda x, *thetas: their_skip(skips, x, *thetas)[-1], x, *thetas, seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, some_skips, small, small, small)
+def test_trace_skip(seed, dtype, network_of, N, n, h):
+    L, skips = network_of
+    x, thetas = network(seed, dtype, L, N, n, h)
+    xs, pull = trace_skip(*[branch(tanh)] * L, skips=sorted(skips))(x, *thetas)
+    x_bars, theta_bars = pull(xs[-1])
+    close(xs, their_skip(skips, x, *thetas), dtype)
+    for k in range(L):  # the gradient at x_k is that of the layers from there on, what lies below held fixed
+
+        def rest(x, *late, k=k):
+            return their_skip(skips, (*xs[:k], x), *late)[-1]
+
+        _, pull_rest = jax.vjp(rest, xs[k], *thetas[k:])
+        close((x_bars[k], *theta_bars[k:]), pull_rest(jnp.asarray(xs[-1])), dtype)
