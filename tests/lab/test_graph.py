@@ -1,7 +1,7 @@
 """Diagrams of skips: nothing is cut or covered, colours are classes, and what does not fit is refused."""
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -40,7 +40,7 @@ def text_box(text):
 
 def pieces(path):
     corners = [tuple(map(float, corner.split())) for corner in path.get("d")[1:].rstrip("Z").split("L")]
-    for (a, b), (c, d) in zip(corners, corners[1:], strict=False):
+    for (a, b), (c, d) in pairwise(corners):
         yield min(a, c) - 1, min(b, d) - 1, max(a, c) + 1, max(b, d) + 1
 
 
