@@ -122,4 +122,4 @@ def expected_norms(setting: Setting) -> NDArray[np.float64]:
     q = {setting.layers: 1.0}
     for i in reversed(range(setting.layers)):
         q[i] = q[i + 1] / 2 + (q[ends[i]] if i in ends else 0.0)
-    return np.sqrt([q[i] for i in sorted(q)])
+    return np.array([math.sqrt(q[i]) for i in sorted(q)])

@@ -69,16 +69,18 @@ def trace_skip(*layers: Rule, skips: Sequence[tuple[int, int]]) -> Rule:
             vjps.append(vjp)
         like = [(x_l.shape, x_l.dtype) for x_l in xs]
 
-        def pull(y_bar: Array) -> tuple[tuple[Array, ...], tuple[tuple[Any, ...], ...]]:
+        def pull(y_bar: Array) -> tuple[tuple[Array, ...], tuple[Any, ...]]:
             require.like("y_bar", y_bar, *like[-1])
-            x_bars, theta_bars = {len(layers): y_bar}, []
+            x_bars: dict[int, Array] = {len(layers): y_bar}
+            theta_bars: list[tuple[Any, ...]] = []
             for i in reversed(range(len(layers))):
-                # Only now is x_bars[i + 1] complete: all that x_(i+1) goes into lies above it.
+                # Complete by now: all that x_(i+1) goes into lies above.
                 x_bar, *theta_bar = vjps[i](x_bars[i + 1])
                 require.like(f"x_bar from layers[{i}]", x_bar, *like[i])
                 x_bars[i] = sum((x_bars[j] for j in out_of[i]), start=x_bar)
                 theta_bars.append(tuple(theta_bar))
-            return tuple(x_bars[i] for i in sorted(x_bars)), tuple(reversed(theta_bars))
+            # Both were filled from the last to the first.
+            return tuple(x_bars.values())[::-1], tuple(theta_bars)[::-1]
 
         return tuple(xs), pull
 
