@@ -92,7 +92,8 @@ def run(setting: Setting, seed: int) -> NDArray[np.float64]:
     thetas = [((), (rng.standard_normal((n, n)) / math.sqrt(n), np.zeros(n))) for _ in range(L)]
     _, pull = trace_skip(*[stack(relu, linear)] * L, skips=pairs)(x, *thetas)
     x_bars, _ = pull(y_bar)
-    return np.array([np.linalg.norm(x_bar) for x_bar in x_bars]) / np.linalg.norm(y_bar)
+    lengths = np.array([np.linalg.norm(x_bar) for x_bar in x_bars])
+    return lengths / float(np.linalg.norm(y_bar))
 
 
 def expected_norms(setting: Setting) -> NDArray[np.float64]:
