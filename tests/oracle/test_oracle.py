@@ -5,6 +5,7 @@ Skipped where JAX is not installed, unless RESGRAD_REQUIRE_ORACLE=1 says that it
 
 import os
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
 from resgrad.blocks.reversible import coupling, reversible, uncouple
 from resgrad.blocks.stack import stack, trace
+from resgrad.networks.skip import skip, trace_skip
 from resgrad.rules.activation import gelu, leaky_relu, relu, sigmoid, tanh
-from resgrad.rules.add import add, broadcast_add, concat, fork, split
+from resgrad.rules.add import add, broadcast_add, concat, fork, split, stop_gradient
 from resgrad.rules.linear import linear
 from resgrad.rules.loss import cross_entropy, squared_error
 from resgrad.rules.normalization import (
@@ -135,6 +137,12 @@ def test_split(seed, dtype, shape, widths):
     edges = [int(edge) for edge in np.cumsum(widths)[:-1]]
     ours, theirs = partial(split, sizes=widths), lambda x: tuple(jnp.split(x, edges, axis=-1))
     compare(ours, theirs, *normal(seed, dtype, (*shape, sum(widths))), seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, shapes)
+def test_stop_gradient(seed, dtype, shape):
+    compare(stop_gradient, jax.lax.stop_gradient, *normal(seed, dtype, shape), seed=seed, dtype=dtype)
 
 
 @few
@@ -320,3 +328,42 @@ def test_reversible(seed, dtype, L, N, n1, n2):
 
     ours = reversible(*[(stack(linear, tanh),) * 2] * L)
     compare(ours, theirs, *streams(seed, dtype, L, N, n1, n2), seed=seed, dtype=dtype)
+
+
+def their_skip(skips, x, *thetas):
+    """The activations; x is the first of them or, as a tuple, the first few."""
+    xs = [*x] if isinstance(x, tuple) else [x]
+    for k, theta in enumerate(thetas, start=len(xs) - 1):
+        xs.append(their_branch(jnp.tanh, xs[-1], *theta) + sum(xs[i] for i, j in skips if j == k + 1))
+    return xs
+
+
+some_skips = st.integers(1, 4).flatmap(
+    lambda L: st.tuples(st.just(L), st.sets(st.sampled_from(list(combinations(range(L + 1), 2)))))
+)
+
+
+@few
+@given(seeds, dtypes, some_skips, small, small, small)
+def test_skip(seed, dtype, network_of, N, n, h):
+    L, skips = network_of
+    x, thetas = network(seed, dtype, L, N, n, h)
+    ours = skip(*[branch(tanh)] * L, skips=sorted(skips))
+    compare(ours, lambda x, *thetas: their_skip(skips, x, *thetas)[-1], x, *thetas, seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, some_skips, small, small, small)
+def test_trace_skip(seed, dtype, network_of, N, n, h):
+    L, skips = network_of
+    x, thetas = network(seed, dtype, L, N, n, h)
+    xs, pull = trace_skip(*[branch(tanh)] * L, skips=sorted(skips))(x, *thetas)
+    x_bars, theta_bars = pull(xs[-1])
+    close(xs, their_skip(skips, x, *thetas), dtype)
+    for k in range(L):  # the gradient at x_k is that of the layers from there on, what lies below held fixed
+
+        def rest(x, *late, k=k):
+            return their_skip(skips, (*xs[:k], x), *late)[-1]
+
+        _, pull_rest = jax.vjp(rest, xs[k], *thetas[k:])
+        close((x_bars[k], *theta_bars[k:]), pull_rest(jnp.asarray(xs[-1])), dtype)
