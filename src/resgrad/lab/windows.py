@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resgrad.lab.figures import NARROW, WIDE, Figure, Panel, colour, figure
-from resgrad.rules._windows import pair
+from resgrad.rules._windows import Pair, pair
 
 
 def windows(
@@ -65,6 +65,7 @@ def windows(
             _window(right, row, column, 1, letter)
         _numbers(left, image)
         _numbers(right, output)
+        _same_scale(panels, (image.shape[0] + 2 * p, image.shape[1] + 2 * p), -p, output.shape)
 
     panels = [Panel("image and its padding"), Panel("output")]
     sizes = (WIDE, (NARROW[0], 300))
@@ -77,9 +78,17 @@ def _grid(axes: Any, corner: int, shape: tuple[int, ...], role: str) -> None:
         axes.plot([corner, corner + columns], [corner + i] * 2, color=colour(role), linewidth=1)
     for j in range(columns + 1):
         axes.plot([corner + j] * 2, [corner, corner + rows], color=colour(role), linewidth=1)
-    axes.set_aspect("equal")
-    axes.set_ylim(corner + rows + 0.1, corner - 0.1)  # rows count downwards
-    axes.set_axis_off()
+
+
+def _same_scale(panels: Any, padded: Pair, corner: int, output: Any) -> None:
+    """Make pixels and outputs equally large, the output in the middle of its panel."""
+    rows, columns = padded[0] + 0.2, padded[1] + 0.2
+    middles = [(corner + n / 2 for n in padded), (n / 2 for n in output)]
+    for axes, (row, column) in zip(panels, middles, strict=True):
+        axes.set_aspect("equal")
+        axes.set_xlim(column - columns / 2, column + columns / 2)
+        axes.set_ylim(row + rows / 2, row - rows / 2)  # rows count downwards
+        axes.set_axis_off()
 
 
 def _window(axes: Any, row: int, column: int, size: int, letter: str) -> None:
