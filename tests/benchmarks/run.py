@@ -1,9 +1,9 @@
 """Time resgrad beside PyTorch, JAX and the bare matrix products, on one core: ``make benchmark``.
 
 Each round runs every contender once, in an order that is drawn anew, and only times of one round are divided:
-what slows the machine down slows all of them. The clock is that of the process: on one core it counts what is
-worked, of all threads, and not what others do there meanwhile. A ratio is the contender's time over resgrad's: above 1, resgrad
-is faster. No test asserts a time.
+what slows the machine down slows all of them. The clock is that of the process: on one core it counts the work of
+all its threads, and not what others do there meanwhile. A ratio is the contender's time over resgrad's: above 1,
+resgrad is faster. No test asserts a time.
 """
 
 from __future__ import annotations

@@ -62,6 +62,26 @@ def test_by_hand():
     assert b_bar.tolist() == [3]
 
 
+def test_pools_by_hand():
+    x = image([[1, 5, 5], [2, 5, 0]])
+    y, vjp = avg_pool2d(x, size=2, stride=1)
+    assert y.ravel().tolist() == [13 / 4, 15 / 4]
+    assert vjp(np.array([4.0, 8.0]).reshape(y.shape))[0][0, :, :, 0].tolist() == [[1, 3, 2], [1, 3, 2]]
+    y, vjp = max_pool2d(x, size=2, stride=1)
+    assert y.ravel().tolist() == [5, 5]
+    assert vjp(np.array([4.0, 8.0]).reshape(y.shape))[0][0, :, :, 0].tolist() == [[0, 12, 0], [0, 0, 0]]
+
+
+def test_global_average_by_hand():
+    x = np.arange(12.0).reshape(1, 2, 3, 2)
+    y, vjp = global_avg_pool2d(x)
+    assert y.tolist() == [[5, 6]]
+    (x_bar,) = vjp(np.array([[6.0, 12.0]]))
+    assert x_bar.reshape(-1, 2).tolist() == [[1, 2]] * 6
+    x_bar[0, 0, 0] = 0  # the caller's own
+    assert vjp(np.array([[6.0, 12.0]]))[0].reshape(-1, 2).tolist() == [[1, 2]] * 6
+
+
 @given(convolutions(np.float64))
 def test_the_value_is_that_of_the_definition(case):
     arrays, settings = case
@@ -292,16 +312,6 @@ def test_an_average_is_a_convolution_of_each_channel_by_itself():
     same, conv_vjp = conv2d(x, W, np.zeros(3, np.float32), groups=3, **settings)
     assert np.array_equal(y, same)
     assert np.array_equal(vjp(y)[0], conv_vjp(y)[0])
-
-
-def test_global_average_by_hand():
-    x = np.arange(12.0).reshape(1, 2, 3, 2)
-    y, vjp = global_avg_pool2d(x)
-    assert y.tolist() == [[5, 6]]
-    (x_bar,) = vjp(np.array([[6.0, 12.0]]))
-    assert x_bar.reshape(-1, 2).tolist() == [[1, 2]] * 6
-    x_bar[0, 0, 0] = 0  # the caller's own
-    assert vjp(np.array([[6.0, 12.0]]))[0].reshape(-1, 2).tolist() == [[1, 2]] * 6
 
 
 def test_padding_is_not_chosen_and_nan_is_not_hidden():

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from resgrad.lab.figures import NARROW, WIDE, Figure, Panel, colour, figure
+from resgrad.lab.figures import NARROW, WIDE, Figure, colour, figure
 from resgrad.rules._windows import Pair, pair
 
 
@@ -55,51 +55,47 @@ def windows(
         if not (0 <= row < output.shape[0] and 0 <= column < output.shape[1]):
             raise ValueError(f"shown: {letter} is at {(row, column)}, the output is {output.shape}")
 
-    def draw(panels: Any, _: int) -> None:
-        left, right = panels
-        _grid(left, -p, (image.shape[0] + 2 * p, image.shape[1] + 2 * p), "hairline")
-        _grid(left, 0, image.shape, "axis")
-        _grid(right, 0, output.shape, "axis")
+    rows, columns = image.shape[0] + 2 * p, image.shape[1] + 2 * p
+
+    def draw(axes: Any, width: int) -> None:
+        beside = width > NARROW[0]
+        # Where the output's first cell stands: beside the image, or below it.
+        down, across = ((rows - output.shape[0]) // 2 - p, columns + 1) if beside else (rows + 1, 0)
+        _grid(axes, (-p, -p), (rows, columns), "hairline")
+        _grid(axes, (0, 0), image.shape, "axis")
+        _grid(axes, (down, across), output.shape, "axis")
+        axes.text(-p, -p - 0.3, "image and its padding")
+        axes.text(across, down - 0.3, "output")
         for letter, (row, column) in shown.items():
-            _window(left, row * s - p, column * s - p, k, letter)
-            _window(right, row, column, 1, letter)
-        _numbers(left, image)
-        _numbers(right, output)
-        _same_scale(panels, (image.shape[0] + 2 * p, image.shape[1] + 2 * p), -p, output.shape)
-
-    panels = [Panel("image and its padding"), Panel("output")]
-    sizes = (WIDE, (NARROW[0], 300))
-    return figure(label, draw, alt=alt, caption=caption, panels=panels, sizes=sizes)
-
-
-def _grid(axes: Any, corner: int, shape: tuple[int, ...], role: str) -> None:
-    rows, columns = shape
-    for i in range(rows + 1):
-        axes.plot([corner, corner + columns], [corner + i] * 2, color=colour(role), linewidth=1)
-    for j in range(columns + 1):
-        axes.plot([corner + j] * 2, [corner, corner + rows], color=colour(role), linewidth=1)
-
-
-def _same_scale(panels: Any, padded: Pair, corner: int, output: Any) -> None:
-    """Make pixels and outputs equally large, the output in the middle of its panel."""
-    rows, columns = padded[0] + 0.2, padded[1] + 0.2
-    middles = [(corner + n / 2 for n in padded), (n / 2 for n in output)]
-    for axes, (row, column) in zip(panels, middles, strict=True):
+            _window(axes, (row * s - p, column * s - p), k, letter)
+            _window(axes, (down + row, across + column), 1, letter)
+        _numbers(axes, (0, 0), image)
+        _numbers(axes, (down, across), output)
         axes.set_aspect("equal")
-        axes.set_xlim(column - columns / 2, column + columns / 2)
-        axes.set_ylim(row + rows / 2, row - rows / 2)  # rows count downwards
         axes.set_axis_off()
+        axes.set_ylim(max(rows - p, down + output.shape[0]) + 0.1, -p - 1)  # rows count downwards
+
+    return figure(label, draw, alt=alt, caption=caption, sizes=(WIDE, (NARROW[0], 480)))
 
 
-def _window(axes: Any, row: int, column: int, size: int, letter: str) -> None:
+def _grid(axes: Any, corner: Pair, shape: tuple[int, ...], role: str) -> None:
+    (top, left), (rows, columns) = corner, shape
+    for i in range(rows + 1):
+        axes.plot([left, left + columns], [top + i] * 2, color=colour(role), linewidth=1)
+    for j in range(columns + 1):
+        axes.plot([left + j] * 2, [top, top + rows], color=colour(role), linewidth=1)
+
+
+def _window(axes: Any, corner: Pair, size: int, letter: str) -> None:
     """Tint the pixels of a window, draw its edge and put its letter into its corner."""
-    right, below = column + size, row + size
-    corners = [column, right, right, column, column], [row, row, below, below, row]
-    axes.fill(*corners, color=colour("weight-tint"), linewidth=0, zorder=0)
-    axes.plot(*corners, color=colour("weight"), linewidth=2.5, zorder=4)
-    axes.text(column + 0.1, row + 0.08, letter, color=colour("weight"), ha="left", va="top", fontsize=11)
+    (top, left), (below, right) = corner, (corner[0] + size, corner[1] + size)
+    outline = [left, right, right, left, left], [top, top, below, below, top]
+    axes.fill(*outline, color=colour("weight-tint"), linewidth=0, zorder=0)
+    axes.plot(*outline, color=colour("weight"), linewidth=2.5, zorder=4)
+    axes.text(left + 0.1, top + 0.08, letter, color=colour("weight"), ha="left", va="top", fontsize=11)
 
 
-def _numbers(axes: Any, values: Any) -> None:
+def _numbers(axes: Any, corner: Pair, values: Any) -> None:
     for (i, j), value in np.ndenumerate(values):
-        axes.text(j + 0.55, i + 0.58, f"{value:g}", color=colour("gradient"), ha="center", va="center")
+        place = corner[1] + j + 0.55, corner[0] + i + 0.58
+        axes.text(*place, f"{value:g}", color=colour("gradient"), ha="center", va="center")
