@@ -60,7 +60,7 @@ def windows(
     def draw(axes: Any, width: int) -> None:
         beside = width > NARROW[0]
         # Where the output's first cell stands: beside the image, or below it.
-        down, across = ((rows - output.shape[0]) // 2 - p, columns + 1) if beside else (rows + 1, 0)
+        down, across = ((rows - output.shape[0]) // 2 - p, columns + 1) if beside else (rows + 1, -p)
         _grid(axes, (-p, -p), (rows, columns), "hairline")
         _grid(axes, (0, 0), image.shape, "axis")
         _grid(axes, (down, across), output.shape, "axis")

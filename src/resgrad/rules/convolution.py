@@ -67,11 +67,12 @@ def conv2d(
     windows = _kernel_windows(x, W, b, stride, padding, dilation, groups)
     inputs, outputs = layouts(windows, groups)
     taps, here = blocks(windows, inputs)
-    W_taps = W.reshape(len(taps), W.shape[2], groups, len(b) // groups).swapaxes(1, 2)
+    c, m = W.shape[2], len(b) // groups
+    W_taps = W.reshape(len(taps), c, groups, m).swapaxes(1, 2)
     y = np.empty((len(x), *windows.output, len(b)), x.dtype)
     for images in slabs(x, y, inputs):
         rows = to_rows(x[images], inputs)
-        y_rows = np.zeros((groups, 1, rows.shape[2], len(b) // groups), x.dtype)
+        y_rows = np.zeros((groups, 1, rows.shape[2], m), x.dtype)
         for tap, W_tap in zip(taps, W_taps, strict=True):
             y_rows[here] += rows[tap] @ W_tap
         y[images] = from_rows(y_rows, outputs, y[images].shape) + b
@@ -81,13 +82,14 @@ def conv2d(
         require.like("y_bar", y_bar, shape, dtype)
         x_bar, W_taps_bar = np.empty_like(x), np.zeros(W_taps.shape, dtype)
         for images in slabs(x, y_bar, inputs):
-            rows, y_rows_bar = to_rows(x[images], inputs), to_rows(y_bar[images], outputs)[here]
-            rows_bar = np.zeros_like(rows)
+            rows, y_rows_bar = to_rows(x[images], inputs), to_rows(y_bar[images], outputs)
+            rows_bar, y_rows_bar = np.zeros_like(rows), y_rows_bar[here]
             for tap, W_tap, W_tap_bar in zip(taps, W_taps, W_taps_bar, strict=True):
                 rows_bar[tap] += y_rows_bar @ W_tap.mT
                 W_tap_bar += rows[tap].mT @ y_rows_bar
             x_bar[images] = from_rows(rows_bar, inputs, x[images].shape)
-        return x_bar, W_taps_bar.swapaxes(1, 2).reshape(W.shape), y_bar.sum(axis=(0, 1, 2))
+        W_bar = W_taps_bar.swapaxes(1, 2).reshape(W.shape)
+        return x_bar, W_bar, y_bar.sum(axis=(0, 1, 2))
 
     return y, vjp
 
@@ -198,7 +200,7 @@ def max_pool2d(
     chosen = np.full(y.shape, -1, np.int32)
     for tap, (outputs, pixels) in enumerate(windows.reads()):
         value = x[pixels]
-        # Not >=, for the first of equals; the first in the image is taken whatever it is, and NaN stays.
+        # The first of equals wins; the first in the image is taken whatever it is.
         better = (chosen[outputs] < 0) | (value > y[outputs]) | np.isnan(value)
         y[outputs][better], chosen[outputs][better] = value[better], tap
     y_shape, x_shape, dtype = y.shape, x.shape, x.dtype
@@ -207,7 +209,8 @@ def max_pool2d(
         require.like("y_bar", y_bar, y_shape, dtype)
         x_bar = np.zeros(x_shape, dtype)
         for tap, (outputs, pixels) in enumerate(windows.reads()):
-            x_bar[pixels] += np.where(chosen[outputs] == tap, y_bar[outputs], dtype.type(0))
+            mine = chosen[outputs] == tap
+            x_bar[pixels] += np.where(mine, y_bar[outputs], dtype.type(0))
         return (x_bar,)
 
     return y, vjp
