@@ -5,12 +5,13 @@ branch is taken; where it is not taken, the skip is. How many are taken is the l
 """
 
 from collections.abc import Sequence
+from operator import add
 from typing import Any
 
 import numpy as np
 
 from resgrad.rules import _require as require
-from resgrad.rules._types import Array, Rule
+from resgrad.rules._types import Array, Rule, Vjp
 
 _MEMORY = 2**30  # bytes
 
@@ -64,7 +65,7 @@ def path_products(Js: Sequence[Array], *, memory: int = _MEMORY) -> tuple[Array,
     products[0] = np.eye(n)
     with np.errstate(over="ignore", invalid="ignore"):  # looked for below
         for i, J in enumerate(Js):
-            # A path that takes branch i is one that takes none from there on, with J_i to its left.
+            # One more branch: J_i to the left of every path that takes none from block i on.
             old, new = slice(2**i), slice(2**i, 2 ** (i + 1))
             taken[new], taken[new, i] = taken[old], True
             np.matmul(J, products[old], out=products[new])
@@ -110,13 +111,14 @@ def path_sums(Js: Sequence[Array], *, memory: int = _MEMORY) -> Array:
     [1.0, 7.0, 10.0]
     """
     L, n, dtype = _require_jacobians(Js)
-    what, instead = f"{L + 1} sums of {n} by {n} products", "use path_gradients, which forms no matrix"
+    what = f"{L + 1} sums of {n} by {n} products"
+    instead = "use path_gradients, which forms no matrix"
     _require_memory(2 * (L + 1) * n * n * dtype.itemsize, memory, what, instead)
     P = np.zeros((L + 1, n, n), dtype)
     P[0] = np.eye(n)
     with np.errstate(over="ignore", invalid="ignore"):  # looked for below
         for i, J in enumerate(Js):
-            P[1 : i + 2] += J @ P[: i + 1]  # the right-hand side is complete before it is added
+            P[1 : i + 2] += J @ P[: i + 1]  # complete before it is added
     _require_finite("path_sums", P, np.arange(L + 1))
     return P
 
@@ -142,8 +144,8 @@ def path_gradients(
     y_bar : array of x's shape and dtype
         The gradient at x_L.
     memory : int
-        How many bytes the parts may take: the result, and as much again; not counted is what the blocks'
-        vjps hold.
+        How many bytes the parts may take: the result, and twice as much on the way; not counted is what the
+        blocks' vjps hold.
 
     Returns
     -------
@@ -176,9 +178,24 @@ def path_gradients(
     >>> parts.ravel().tolist()
     [1.0, 7.0, 10.0]
     """
+    vjps = _forward(blocks, x, thetas, y_bar, memory)
+    parts = [y_bar]  # by length, at the block that comes next
+    with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+        for vjp in reversed(vjps):
+            branch = [vjp(part)[0] - part for part in parts]
+            parts = [parts[0], *map(add, parts[1:], branch), branch[-1]]
+    result = np.array(parts)
+    _require_finite("path_gradients", result, np.arange(len(parts)))
+    return result
+
+
+def _forward(
+    blocks: Sequence[Rule], x: Array, thetas: Sequence[tuple[Any, ...]], y_bar: Array, memory: int
+) -> list[Vjp]:
+    """Run the network and return the vjps of its blocks, or refuse what does not fit."""
     L = _require_network(blocks, x, thetas)
     what = f"{L + 1} gradients of shape {x.shape}"
-    _require_memory(2 * (L + 1) * x.nbytes, memory, what, "use fewer rows or single precision")
+    _require_memory(3 * (L + 1) * x.nbytes, memory, what, "use fewer rows or single precision")
     shape, dtype, vjps = x.shape, x.dtype, []
     for i, (block, theta) in enumerate(zip(blocks, thetas, strict=True)):
         x, vjp = block(x, *theta)
@@ -187,13 +204,7 @@ def path_gradients(
     require.like("y_bar", y_bar, shape, dtype)
     if not np.isfinite(y_bar).all():
         raise ValueError(f"y_bar: expected finite entries (shape {shape})")
-    parts = np.zeros((L + 1, *shape), dtype)
-    parts[0] = y_bar
-    with np.errstate(over="ignore", invalid="ignore"):  # looked for below
-        for passed, vjp in enumerate(reversed(vjps)):
-            parts[1 : passed + 2] += [vjp(part)[0] - part for part in parts[: passed + 1]]
-    _require_finite("path_gradients", parts, np.arange(L + 1))
-    return parts
+    return vjps
 
 
 def _require_jacobians(Js: Sequence[Array]) -> tuple[int, int, np.dtype[Any]]:
