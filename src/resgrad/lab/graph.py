@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from resgrad.lab.diagram import _MARGIN, _NARROW, _NODE, _WIDE, Block, Diagram, Edge, _Drawing, text_width
+from resgrad.lab.diagram import _MARGIN, _NARROW, _NODE, _WIDE, Block, Diagram, Edge, _Drawing
 from resgrad.lab.figures import check_words
+from resgrad.lab.marks import text_width
 
 __all__ = ["Layer", "Node", "graph"]
 
