@@ -18,6 +18,7 @@ FLOORS = ["rules", "blocks", "networks", "measure", "lab"]
 #: Pages whose subject is no single rule or block.
 WITHOUT_MODULE = {
     "assembled",
+    "bounds",
     "bus",
     "checking",
     "index",

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from resgrad.lab.diagram import Add, Block, Edge, Fork, Gap, Residual, diagram, text_width
+from resgrad.lab.diagram import Add, Block, Coupling, Edge, Fork, Gap, Residual, diagram, text_width
 
 WORDS = {"alt": "A bus.", "caption": "It adds. And more."}
 LINEAR = Block("F(x) = x W")
@@ -52,6 +52,14 @@ DIAGRAMS = {
         Edge("x₃", "0.31"),
         Block("loss"),
         Edge("L = 0.31", "1"),
+    ],
+    "fig-reversible-coupling": [
+        Coupling(
+            one=[Edge("x₁ = 1", "x̄₁ = 2"), Edge("y₁ = 5", "x̄₁ = 2"), Edge("y₁ = 5", "ȳ₁ = 1")],
+            other=[Edge("x₂ = 2", "x̄₂ = 6"), Edge("x₂ = 2", "ȳ₂ = 2"), Edge("y₂ = 4.5", "ȳ₂ = 2")],
+            up=(Edge("2", "adds 4"), Block("F"), Edge("4", "2")),
+            down=(Edge("5", "adds 1"), Block("G"), Edge("2.5", "2")),
+        ),
     ],
 }  # fmt: skip
 
@@ -157,7 +165,22 @@ def test_every_gradient_arrow_points_back(one):
     root = ElementTree.fromstring(one.wide)
     for path in _of(root, "path", "back"):
         start, end = re.findall(r"[ML](-?[\d.]+)", path.get("d"))
-        assert float(end) < float(start)
+        assert float(end) < float(start) or (one.label == "fig-reversible-coupling" and start == end)
+
+
+def test_the_gradients_of_a_coupling_run_against_its_branches():
+    root = ElementTree.fromstring(diagram("fig-a", DIAGRAMS["fig-reversible-coupling"], **WORDS).wide)
+
+    def upright(kind):  # place across the page, and whether it runs downwards
+        for path in _of(root, "path", kind):
+            (a, b), (c, d) = (map(float, end.split()) for end in path.get("d")[1:].split("L"))
+            if a == c:
+                yield a, d > b
+
+    (first, up), (_, again), (second, down), (_, too) = upright("wire")
+    assert first < second
+    assert (up, again, down, too) == (False, False, True, True)
+    assert [down for _, down in upright("back")] == [True, True, False, False]
 
 
 def test_a_picture_by_itself_has_its_colours(one):

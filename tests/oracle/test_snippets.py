@@ -33,6 +33,14 @@ def test_the_residual_block_in_jax() -> None:
     np.testing.assert_allclose(vjp(y_bar)[0], [[5.5, 1.6]], rtol=1e-6)
 
 
+def test_the_snippet_of_the_thread_in_jax() -> None:
+    namespace: dict[str, object] = {}
+    exec(snippet("thread.md"), namespace)
+    expected = {"x1_bar": 1.0, "x2_bar": 1.0, "x_bar": [[5.5, 1.6]], "W_bar": [[1.0, 2.0], [-1.0, -2.0]]}
+    for name, value in expected.items():  # the page's own cell asserts the same of resgrad
+        np.testing.assert_allclose(np.asarray(namespace[name]), value, rtol=1e-6, err_msg=name)
+
+
 def test_the_slopes_at_zero_in_jax() -> None:
     first, *lines = snippet("derivations/activation.md").splitlines()
     namespace: dict[str, object] = {}

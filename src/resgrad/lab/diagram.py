@@ -2,7 +2,8 @@
 
 A diagram is a list of signs along a main line, from input to output: `Edge` (a piece of line with the value that
 flows along it and the gradient that comes back), `Block` (a function), `Residual` (tap, branch, addition), `Fork`
-and `Add` (one line becomes two, two become one), `Gap` (blocks left out). `diagram` lays it out twice: from left
+and `Add` (one line becomes two, two become one), `Coupling` (two lines, each with a branch to the other), `Gap`
+(blocks left out). `diagram` lays it out twice: from left
 to right, 640 wide, and downwards, 328 wide, as SVG whose colours are the style sheet's classes.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 from resgrad.lab.figures import Figure, check_words
 from resgrad.lab.palette import PALETTE
 
-__all__ = ["Add", "Block", "Diagram", "Edge", "Fork", "Gap", "Residual", "diagram", "text_width"]
+__all__ = ["Add", "Block", "Coupling", "Diagram", "Edge", "Fork", "Gap", "Residual", "diagram", "text_width"]
 
 _TEXT = 14  # px
 _LINE = 20  # px from baseline to baseline
@@ -94,11 +95,29 @@ class Add:
 
 
 @dataclass(frozen=True)
+class Coupling:
+    """Two lines: a branch of the second is added to the first, then one of the first to the second.
+
+    Parameters
+    ----------
+    one, other : sequence of three Edge
+        Each line before the first branch, between the two, and behind the second.
+    up, down : (Edge, Block, Edge)
+        The two branches, each from its tap to its addition.
+    """
+
+    one: Sequence[Edge]
+    other: Sequence[Edge]
+    up: tuple[Edge, Block, Edge]
+    down: tuple[Edge, Block, Edge]
+
+
+@dataclass(frozen=True)
 class Gap:
     """Blocks that are left out, as three dots."""
 
 
-Sign = Edge | Block | Residual | Fork | Add | Gap
+Sign = Edge | Block | Residual | Fork | Add | Coupling | Gap
 
 
 @dataclass(frozen=True)
@@ -195,7 +214,8 @@ class _Drawing:
             lane = max(26.0, tall + _MARGIN)
             branches = [s for sign in signs if isinstance(sign, Residual) for s in sign.branch]
             boxes = [self._across(sign) / 2 for sign in branches if isinstance(sign, Block)]
-            return lane, lane + max(96.0, 58 + max(boxes, default=0.0))
+            apart = 208.0 if any(isinstance(sign, Coupling) for sign in signs) else 96.0
+            return lane, lane + max(apart, 58 + max(boxes, default=0.0))
         boxes = [self._across(sign) / 2 for sign in signs if isinstance(sign, Block)]
         lane = max(22.0, max(boxes, default=0.0) + _MARGIN)
         return lane, lane + self._room_beside(signs)
@@ -209,6 +229,9 @@ class _Drawing:
                 room = max(room, _text_of(sign.skip) + 24 + max(18.0, *boxes, 0.0))
             elif isinstance(sign, Fork | Add):
                 room = max(room, _text_of(sign.one) + 40)
+            elif isinstance(sign, Coupling):
+                for start, block, end in (sign.up, sign.down):
+                    room = max(room, self._across(block) + 2 * (32 + max(_text_of(start), _text_of(end))))
         return room
 
     def _across(self, block: Block) -> float:
@@ -227,7 +250,24 @@ class _Drawing:
             return max(inner + 32, self._edge_length(sign.skip) + 16) + 2 * _NODE
         if isinstance(sign, Gap):
             return 30.0
+        if isinstance(sign, Coupling):
+            return sum(self._coupling_lengths(sign))
         return max(self._edge_length(edge) for edge in (sign.one, sign.other)) + 20 + 2 * _NODE
+
+    def _coupling_lengths(self, sign: Coupling) -> list[float]:
+        """Return how long the three pieces of both lines are: before, between and behind the branches."""
+        if not self.wide:
+            pairs = zip(
+                sign.one, sign.other, [20, 84, 84], strict=True
+            )  # the branches' texts stand below them
+            return [
+                max(self._edge_length(one), self._edge_length(other)) + more for one, other, more in pairs
+            ]
+        texts = [max(_text_of(edge) for edge in branch[::2]) + 60 for branch in (sign.up, sign.down)]
+        lines = [
+            max(map(self._edge_length, pair)) + 2 * _NODE for pair in zip(sign.one, sign.other, strict=True)
+        ]
+        return [max(pair) for pair in zip(lines, [0.0, *texts], strict=True)]
 
     def _edge_length(self, edge: Edge) -> float:
         if self.wide:
@@ -237,7 +277,9 @@ class _Drawing:
     def _stretched(self, lengths: list[float], signs: Sequence[Sign]) -> list[float]:
         """Fill the width with the edges; a vertical drawing is as long as it needs."""
         spare = _WIDE - 2 * _MARGIN - sum(lengths)
-        elastic = [i for i, sign in enumerate(signs) if isinstance(sign, Edge | Residual | Fork | Add)]
+        elastic = [
+            i for i, sign in enumerate(signs) if isinstance(sign, Edge | Residual | Fork | Add | Coupling)
+        ]
         if not self.wide or spare <= 0 or not elastic:
             return lengths
         more = spare / len(elastic)
@@ -259,6 +301,8 @@ class _Drawing:
                 self._dot(u + length / 2 + 9 * k, lane, 2.5, "tap" if kind == "bus" else "plain-tap")
         elif isinstance(sign, Fork):
             self._fork(sign, u, length, lane, beside)
+        elif isinstance(sign, Coupling):
+            self._coupling(sign, u, length, lane, beside)
         else:
             self._add(sign, u, length, lane, beside)
 
@@ -297,6 +341,47 @@ class _Drawing:
         self._bend([(node - 20, beside), (node, beside), (node, lane + _NODE + 7)], "plain")
         self._head(node, lane + _NODE + 1, "head", across=-1)
         self._node(node, lane)
+
+    def _coupling(self, sign: Coupling, u: float, length: float, lane: float, beside: float) -> None:
+        lengths = self._coupling_lengths(sign)
+        more = (length - sum(lengths)) / 3
+        first = u + lengths[0] + more
+        second = first + lengths[1] + more
+        places = [(u, first - _NODE), (first + _NODE, second - _NODE), (second + _NODE, u + length)]
+        for edges, at, tap in ((sign.one, lane, second), (sign.other, beside, first)):
+            self._line((tap - _NODE, at), (tap + _NODE, at), "bus")
+            for edge, (start, stop) in zip(edges, places, strict=True):
+                self._edge(edge, start, stop, at, "bus", head=stop == u + length)
+            self._dot(tap, at, 6, "tap")
+        self._crossing(sign.up, first, beside, lane)
+        self._crossing(sign.down, second, lane, beside)
+
+    def _crossing(self, branch: tuple[Edge, Block, Edge], u: float, tap: float, node: float) -> None:
+        """Draw a branch from a tap on one line to an addition on the other."""
+        before, block, after = branch
+        turned = replace(self, wide=not self.wide, marks=[])
+        half, along, middle = self._across(block) / 2, turned._across(block), (tap + node) / 2
+        way = 1 if node > tap else -1
+        self._arm(before, u, tap + 6 * way, middle - half * way, way)
+        self._arm(after, u, middle + half * way, node - (_NODE + 7) * way, way)
+        self._head(u, node - (_NODE + 1) * way, "wire-head", across=way)
+        self._block(block, u - along / 2, along, middle, "box")
+        self._node(u, node)
+
+    def _arm(self, edge: Edge, u: float, start: float, stop: float, way: int) -> None:
+        self._line((u, start), (u, stop), "wire")
+        # Its ends are clear of the gradients' arrows beside the two lines.
+        self._line((u - 13, stop - 6 * way), (u - 13, start + 18 * way), "back", edge.thickness)
+        self._head(u - 13, start + 10 * way, "back-head", across=-way)
+        middle = (start + stop) / 2
+        lines = [(text, name) for text, name in ((edge.value, "value"), (edge.gradient, "backward")) if text]
+        for index, (text, name) in enumerate(lines):
+            if self.wide:
+                self._text(
+                    text, u + 12, middle + 5 + _LINE * (index - (len(lines) - 1) / 2), name, anchor="start"
+                )
+            else:
+                self._text(text, middle, u + 20 + _LINE * index, name)
 
     def _edge(
         self,

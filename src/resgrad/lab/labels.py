@@ -71,6 +71,35 @@ def superscript(exponent: int) -> str:
     return str(exponent).translate(_SUPERSCRIPTS)
 
 
+def number(value: float) -> str:
+    """Write a number with three digits, and as a power of ten where people would.
+
+    Parameters
+    ----------
+    value : float
+        Finite.
+
+    Returns
+    -------
+    str
+        Such as ``0.316``, ``1024`` or ``8.6 × 10⁵``.
+
+    Raises
+    ------
+    ValueError
+        If value is not finite.
+
+    Examples
+    --------
+    >>> number(0.31623), number(-1024.0), number(0)
+    ('0.316', '−1024', '0')
+    """
+    size = abs(value)
+    if size != 0 and not 0.01 <= size < 10_000:
+        return power_of_ten(value)
+    return (f"{value:.3g}" if size < 1000 else f"{value:.0f}").replace("-", _MINUS)
+
+
 def power_of_ten(value: float) -> str:
     """Write a large or a small number as people do: one decimal and a power of ten.
 
@@ -82,7 +111,7 @@ def power_of_ten(value: float) -> str:
     Returns
     -------
     str
-        Such as ``4.3 × 10⁹``.
+        Such as ``4.3 × 10⁹``, with spaces that do not break.
 
     Raises
     ------
@@ -91,13 +120,13 @@ def power_of_ten(value: float) -> str:
 
     Examples
     --------
-    >>> power_of_ten(4.25e9), power_of_ten(-2e-8)
-    ('4.2 × 10⁹', '−2.0 × 10⁻⁸')
+    >>> power_of_ten(4.25e9).split(), power_of_ten(-2e-8).split()
+    (['4.2', '×', '10⁹'], ['−2.0', '×', '10⁻⁸'])
     """
     if value == 0 or not math.isfinite(value):
         raise ValueError(f"value: expected a finite number other than 0, got {value}")
     digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits.replace('-', _MINUS)} × 10{superscript(int(exponent))}"
+    return f"{digits.replace('-', _MINUS)}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{superscript(int(exponent))}"
 
 
 def _row(values: ArrayLike) -> str:
