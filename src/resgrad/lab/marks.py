@@ -90,7 +90,7 @@ def node(place: Place, joint: str = "add") -> str:
     x, y = place
     signs = {
         "add": f"M{x - 6:.1f} {y:.1f}h12M{x:.1f} {y - 6:.1f}v12",
-        "concat": f"M{x - 3:.1f} {y - 6:.1f}v12M{x + 3:.1f} {y - 6:.1f}v12",
+        "concat": "".join(f"M{x + k:.1f} {y - 6:.1f}L{x + k:.1f} {y + 6:.1f}" for k in (-3, 3)),
     }
     return dot("node", place, NODE) + f'<path class="node-sign" d="{signs[joint]}"/>'
 
