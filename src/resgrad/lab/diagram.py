@@ -60,18 +60,25 @@ class Block:
 
 @dataclass(frozen=True)
 class Residual:
-    """A tap on the line, a branch beside it and the addition of both.
+    """A tap on the line, a branch beside it and the node where both meet.
 
     Parameters
     ----------
     branch : sequence of Edge and Block
-        From the tap to the addition.
-    skip : Edge
+        From the tap to the node.
+    skip : Edge, or sequence of Edge and Block
         The piece of the main line between the two.
+    joint : str
+        ``"add"`` for a node that adds, ``"concat"`` for one that puts side by side.
     """
 
     branch: Sequence[Edge | Block]
-    skip: Edge = Edge()
+    skip: Edge | Sequence[Edge | Block] = Edge()
+    joint: str = "add"
+
+    def line(self) -> Sequence[Edge | Block]:
+        """Return the signs of the skip as a sequence."""
+        return [self.skip] if isinstance(self.skip, Edge) else self.skip
 
 
 @dataclass(frozen=True)
@@ -193,7 +200,8 @@ class _Drawing:
     def _lanes(self, signs: Sequence[Sign]) -> tuple[float, float]:
         """Return where the main line runs across the flow, and the line beside it."""
         if self.wide:
-            tall = max([self._across(sign) / 2 for sign in signs if isinstance(sign, Block)], default=0.0)
+            on_it = [*signs, *(s for sign in signs if isinstance(sign, Residual) for s in sign.line())]
+            tall = max([self._across(sign) / 2 for sign in on_it if isinstance(sign, Block)], default=0.0)
             lane = max(26.0, tall + _MARGIN)
             branches = [s for sign in signs if isinstance(sign, Residual) for s in sign.branch]
             boxes = [self._across(sign) / 2 for sign in branches if isinstance(sign, Block)]
@@ -209,7 +217,8 @@ class _Drawing:
         for sign in signs:
             if isinstance(sign, Residual):
                 boxes = [self._across(inner) / 2 for inner in sign.branch if isinstance(inner, Block)]
-                room = max(room, _text_of(sign.skip) + 24 + max(18.0, *boxes, 0.0))
+                texts = [_text_of(s) if isinstance(s, Edge) else self._across(s) / 2 for s in sign.line()]
+                room = max(room, max(texts, default=0.0) + 24 + max(18.0, *boxes, 0.0))
             elif isinstance(sign, Fork | Add):
                 room = max(room, _text_of(sign.one) + 40)
             elif isinstance(sign, Coupling):
@@ -230,7 +239,7 @@ class _Drawing:
             return turned._across(sign)
         if isinstance(sign, Residual):
             inner = sum(self._length(s) for s in sign.branch)
-            return max(inner + 32, self._edge_length(sign.skip) + 16) + 2 * _NODE
+            return max(inner + 32, sum(self._length(s) for s in sign.line()) + 16) + 2 * _NODE
         if isinstance(sign, Gap):
             return 30.0
         if isinstance(sign, Coupling):
@@ -291,23 +300,37 @@ class _Drawing:
 
     def _residual(self, sign: Residual, u: float, length: float, lane: float, beside: float) -> None:
         tap, node = u + 8, u + length - _NODE
-        self._edge(sign.skip, u, node - _NODE, lane, "bus", inset=16)
-        first, final = tap + 12, node - 12
-        lengths = [self._length(s) for s in sign.branch]
-        more = (final - first - sum(lengths)) / max(1, sum(isinstance(s, Edge) for s in sign.branch))
-        self._bend([(tap, lane), (tap, beside), (first, beside)], "wire")
-        at = first
-        for inner, needed in zip(sign.branch, lengths, strict=True):
-            span = needed + (more if isinstance(inner, Edge) else 0)
-            if isinstance(inner, Edge):
-                self._edge(inner, at, at + span, beside, "wire")
-            else:
-                self._block(inner, at, span, beside, "box")
-            at += span
-        self._bend([(at, beside), (node, beside), (node, lane + _NODE + 7)], "wire")
+        self._run(sign.line(), u, node - _NODE, lane, "bus", "plain-box", inset=16)
+        self._bend([(tap, lane), (tap, beside), (tap + 12, beside)], "wire")
+        end = self._run(sign.branch, tap + 12, node - 12, beside, "wire", "box")
+        self._bend([(end, beside), (node, beside), (node, lane + _NODE + 7)], "wire")
         self._head(node, lane + _NODE + 1, "wire-head", across=-1)
         self._dot(tap, lane, 6, "tap")
-        self._node(node, lane)
+        self._node(node, lane, sign.joint)
+
+    def _run(
+        self,
+        signs: Sequence[Edge | Block],
+        start: float,
+        stop: float,
+        lane: float,
+        line: str,
+        box: str,
+        inset: float = 4,
+    ) -> float:
+        """Draw edges and blocks in a row, the edges stretched to fill it; return where the last one ends."""
+        lengths = [self._length(s) for s in signs]
+        more = (stop - start - sum(lengths)) / max(1, sum(isinstance(s, Edge) for s in signs))
+        at = start
+        for index, (inner, needed) in enumerate(zip(signs, lengths, strict=True)):
+            if isinstance(inner, Edge):
+                span = needed + more
+                self._edge(inner, at, at + span, lane, line, inset=inset if index == 0 else 4)
+            else:
+                span = needed
+                self._block(inner, at, span, lane, box)
+            at += span
+        return at
 
     def _fork(self, sign: Fork, u: float, length: float, lane: float, beside: float) -> None:
         tap = u + _NODE
@@ -430,8 +453,8 @@ class _Drawing:
     def _dot(self, u: float, v: float, radius: float, kind: str) -> None:
         self.marks.append(marks.dot(kind, self._at(u, v), radius))
 
-    def _node(self, u: float, v: float) -> None:
-        self.marks.append(marks.node(self._at(u, v)))
+    def _node(self, u: float, v: float, joint: str = "add") -> None:
+        self.marks.append(marks.node(self._at(u, v), joint))
         self.end = max(self.end, v + _NODE)
 
     def _text(self, text: str, x: float, y: float, kind: str, anchor: str = "middle") -> None:

@@ -85,11 +85,14 @@ def dot(kind: str, place: Place, radius: float) -> str:
     return f'<circle class="{kind}" cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{radius:g}"/>'
 
 
-def node(place: Place) -> str:
-    """Draw an addition: a circle with a plus sign."""
+def node(place: Place, joint: str = "add") -> str:
+    """Draw where two lines meet: a circle with a plus sign, or for ``"concat"`` two strokes side by side."""
     x, y = place
-    sign = f'<path class="node-sign" d="M{x - 6:.1f} {y:.1f}h12M{x:.1f} {y - 6:.1f}v12"/>'
-    return dot("node", place, NODE) + sign
+    signs = {
+        "add": f"M{x - 6:.1f} {y:.1f}h12M{x:.1f} {y - 6:.1f}v12",
+        "concat": "".join(f"M{x + k:.1f} {y - 6:.1f}L{x + k:.1f} {y + 6:.1f}" for k in (-3, 3)),
+    }
+    return dot("node", place, NODE) + f'<path class="node-sign" d="{signs[joint]}"/>'
 
 
 def box(kind: str, corner: Place, size: Place) -> str:
