@@ -21,7 +21,7 @@ ORACLE := .venv/oracle-$(shell cat requirements-oracle.lock | cksum | tr ' ' -)
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .NOTPARALLEL:
-.PHONY: help html test doctest live check lint types oracle linkcheck tags lock clean again
+.PHONY: help html test doctest live check lint types oracle benchmark linkcheck tags lock clean again
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -48,7 +48,10 @@ types: $(READY) ## check the types
 	$(BIN)/mypy
 
 oracle: $(ORACLE) ## compare every rule with JAX (installs it)
-	RESGRAD_REQUIRE_ORACLE=1 $(BIN)/pytest tests/oracle
+	RESGRAD_REQUIRE_ORACLE=1 $(BIN)/pytest tests/oracle tests/test_benchmarks.py
+
+benchmark: $(ORACLE) ## time it beside JAX, the bare matrix products and, where it is installed, PyTorch
+	$(BIN)/python tests/benchmarks/run.py
 
 linkcheck: $(READY) ## follow every link to another site
 	$(SPHINX) -b linkcheck -d build/linkcheck-doctrees docs build/linkcheck

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from breaking import CHANGES, break_everywhere, exported
+from breaking import break_everywhere, changes, exported
 from pages import DOCS, run_page
 
 TESTS = Path(__file__).parent
-CASES = [pytest.param(name, change, id=f"{name}-{change}") for name in exported() for change in CHANGES]
+CASES = [pytest.param(name, change, id=f"{name}-{change}") for name in exported() for change in changes(name)]
 
 
 def place(qualified: str) -> tuple[str, str]:

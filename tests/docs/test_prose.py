@@ -14,7 +14,8 @@ ABSOLUTE = re.compile(r"\b(never|always|at least|guarantee\w*)\b", re.IGNORECASE
 FIGURE = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?:e[-+]?\d+)?%?(?![\w.]*\w)")
 #: What is not prose: code, maths, roles with their text, addresses of links, comments, targets of links.
 NOT_PROSE = re.compile(
-    r"\{[\w:-]+\}`[^`]*`|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|<!--.*?-->|^\{[.#][^}]*\}$|^\([\w-]+\)=$", re.DOTALL | re.MULTILINE
+    r"\{[\w:-]+\}`[^`]*`|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|<!--.*?-->|^\{[.#][^}]*\}$|^\([\w-]+\)=$",
+    re.DOTALL | re.MULTILINE,
 )
 #: A check that decides the sentence stands beside it: an equation or a number that the build put in.
 DECIDED = re.compile(r"\{(eq|glue:text|numref)\}`")

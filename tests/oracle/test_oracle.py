@@ -5,6 +5,7 @@ Skipped where JAX is not installed, unless RESGRAD_REQUIRE_ORACLE=1 says that it
 
 import os
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from resgrad.blocks.branch import branch
 from resgrad.blocks.residual import residual
 from resgrad.blocks.reversible import coupling, reversible, uncouple
 from resgrad.blocks.stack import stack, trace
+from resgrad.networks.skip import skip, trace_skip
 from resgrad.rules.activation import gelu, leaky_relu, relu, sigmoid, tanh
-from resgrad.rules.add import add, broadcast_add, concat, fork, split
+from resgrad.rules.add import add, broadcast_add, concat, fork, split, stop_gradient
+from resgrad.rules.convolution import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d
 from resgrad.rules.linear import linear
 from resgrad.rules.loss import cross_entropy, squared_error
 from resgrad.rules.normalization import (
@@ -138,6 +141,12 @@ def test_split(seed, dtype, shape, widths):
 
 
 @few
+@given(seeds, dtypes, shapes)
+def test_stop_gradient(seed, dtype, shape):
+    compare(stop_gradient, jax.lax.stop_gradient, *normal(seed, dtype, shape), seed=seed, dtype=dtype)
+
+
+@few
 @given(seeds, dtypes, sizes, sizes)
 def test_squared_error(seed, dtype, N, n):
     y, target = normal(seed, dtype, (N, n), (N, n))
@@ -223,6 +232,51 @@ def test_group_norm(seed, dtype, N, between, groups, each, eps):
 
     args = normal(seed, dtype, (N, *between, groups * each), groups * each, groups * each)
     normalizing(partial(group_norm, groups=groups, eps=eps), theirs, *args, seed=seed, dtype=dtype)
+
+
+pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+def their_conv2d(x, W, b, *, stride, padding, dilation, groups):
+    y = jax.lax.conv_general_dilated(
+        x,
+        W,
+        stride,
+        [(p, p) for p in padding],
+        rhs_dilation=dilation,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
+    )
+    return y + b
+
+
+@few
+@given(seeds, dtypes, pairs, pairs, pairs, pairs, pairs, small)
+def test_conv2d(seed, dtype, size, stride, extra, dilation, channels, N):
+    (groups, c), padding = channels, tuple(pixels - 1 for pixels in extra)
+    settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    image = [(k - 1) * d + more for k, d, more in zip(size, dilation, extra, strict=True)]
+    args = normal(seed, dtype, (N, *image, groups * c), (*size, c, 2 * groups), (2 * groups,))
+    compare(partial(conv2d, **settings), partial(their_conv2d, **settings), *args, seed=seed, dtype=dtype)
+
+
+def their_windows(x, start, combine, *, size, stride, padding):
+    around = [(0, 0), *((p, p) for p in padding), (0, 0)]
+    return jax.lax.reduce_window(x, x.dtype.type(start), combine, (1, *size, 1), (1, *stride, 1), around)
+
+
+@few
+@given(seeds, dtypes, pairs, pairs, st.booleans(), st.sampled_from([1, 100]))
+def test_pools(seed, dtype, size, stride, padded, fineness):
+    """With a fineness of 1 most windows have ties: then, too, the same entry gets the gradient."""
+    (x,) = normal(seed, dtype, (2, 7, 6, 3))
+    x = np.round(fineness * x) + dtype(0)
+    settings = {"size": size, "stride": stride, "padding": tuple(padded * (k - 1) for k in size)}
+    theirs = partial(their_windows, start=-np.inf, combine=jax.lax.max, **settings)
+    compare(partial(max_pool2d, **settings), theirs, x, seed=seed, dtype=dtype)
+    theirs = partial(their_windows, start=0, combine=jax.lax.add, **settings)
+    compare(partial(avg_pool2d, **settings), lambda x: theirs(x) / np.prod(size), x, seed=seed, dtype=dtype)
+    compare(global_avg_pool2d, lambda x: jnp.mean(x, axis=(1, 2)), x, seed=seed, dtype=dtype)
 
 
 def their_branch(theirs, x, W1, b1, W2, b2):
@@ -320,3 +374,42 @@ def test_reversible(seed, dtype, L, N, n1, n2):
 
     ours = reversible(*[(stack(linear, tanh),) * 2] * L)
     compare(ours, theirs, *streams(seed, dtype, L, N, n1, n2), seed=seed, dtype=dtype)
+
+
+def their_skip(skips, x, *thetas):
+    """The activations; x is the first of them or, as a tuple, the first few."""
+    xs = [*x] if isinstance(x, tuple) else [x]
+    for k, theta in enumerate(thetas, start=len(xs) - 1):
+        xs.append(their_branch(jnp.tanh, xs[-1], *theta) + sum(xs[i] for i, j in skips if j == k + 1))
+    return xs
+
+
+some_skips = st.integers(1, 4).flatmap(
+    lambda L: st.tuples(st.just(L), st.sets(st.sampled_from(list(combinations(range(L + 1), 2)))))
+)
+
+
+@few
+@given(seeds, dtypes, some_skips, small, small, small)
+def test_skip(seed, dtype, network_of, N, n, h):
+    L, skips = network_of
+    x, thetas = network(seed, dtype, L, N, n, h)
+    ours = skip(*[branch(tanh)] * L, skips=sorted(skips))
+    compare(ours, lambda x, *thetas: their_skip(skips, x, *thetas)[-1], x, *thetas, seed=seed, dtype=dtype)
+
+
+@few
+@given(seeds, dtypes, some_skips, small, small, small)
+def test_trace_skip(seed, dtype, network_of, N, n, h):
+    L, skips = network_of
+    x, thetas = network(seed, dtype, L, N, n, h)
+    xs, pull = trace_skip(*[branch(tanh)] * L, skips=sorted(skips))(x, *thetas)
+    x_bars, theta_bars = pull(xs[-1])
+    close(xs, their_skip(skips, x, *thetas), dtype)
+    for k in range(L):  # the gradient at x_k is that of the layers from there on, what lies below held fixed
+
+        def rest(x, *late, k=k):
+            return their_skip(skips, (*xs[:k], x), *late)[-1]
+
+        _, pull_rest = jax.vjp(rest, xs[k], *thetas[k:])
+        close((x_bars[k], *theta_bars[k:]), pull_rest(jnp.asarray(xs[-1])), dtype)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resgrad.measure.check import check_vjp
-from resgrad.rules.add import add, broadcast_add, concat, fork, split
+from resgrad.rules.add import add, broadcast_add, concat, fork, split, stop_gradient
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 5)
@@ -52,6 +52,30 @@ def test_concat_and_split_by_hand():
     ys, vjp = split(y, sizes=[2, 1])
     assert [piece.tolist() for piece in ys] == [[[1.0, 3.0], [2.0, 5.0]], [[4.0], [6.0]]]
     assert vjp(ys)[0].tolist() == y.tolist()
+
+
+def test_stop_gradient_by_hand():
+    x = np.array([1.0, 2.0])
+    y, vjp = stop_gradient(x)
+    assert y is x
+    (x_bar,) = vjp(np.array([3.0, 4.0]))
+    assert x_bar.tolist() == [0.0, 0.0]
+    x_bar += 1  # new zeros on each call
+    assert vjp(x)[0].tolist() == [0.0, 0.0]
+
+
+@given(seeds, shapes, dtypes)
+def test_stop_gradient_keeps_value_shape_and_dtype(seed, shape, dtype):
+    x = normal(seed, shape, dtype)
+    y, vjp = stop_gradient(x)
+    (x_bar,) = vjp(2 * y + 1)
+    assert np.array_equal(y, x)
+    assert (x_bar.shape, x_bar.dtype, x_bar.any()) == (x.shape, x.dtype, False)
+
+
+def test_a_stop_is_not_the_derivative_of_its_value():
+    with pytest.raises(AssertionError, match="x"):
+        check_vjp(stop_gradient, np.ones(3), rng=np.random.default_rng(0))
 
 
 @given(seeds, shapes, dtypes)
@@ -152,6 +176,7 @@ def test_fork_needs_a_whole_number(copies):
         lambda x, b: broadcast_add(x.astype(int), b.astype(int)),
         lambda x, b: concat(x.astype(int)),
         lambda x, b: concat([1.0, 2.0]),
+        lambda x, b: stop_gradient(x.astype(int)),
     ],
 )
 def test_dtypes_that_do_not_fit(call):
@@ -165,6 +190,7 @@ def test_dtypes_that_do_not_fit(call):
         (lambda x: add(x, x), (2, 3)),
         (lambda x: broadcast_add(x, x[0]), (2, 3)),
         (lambda x: concat(x, x), (2, 6)),
+        (stop_gradient, (2, 3)),
     ],
 )
 def test_a_gradient_that_does_not_fit(rule, shape):

@@ -129,16 +129,18 @@ def stack(*blocks: Rule) -> Rule:
     return f
 
 
-def _require_blocks(blocks: tuple[Any, ...]) -> None:
+def _require_blocks(blocks: tuple[Any, ...], name: str = "blocks") -> None:
     for i, block in enumerate(blocks):
         if not callable(block):  # such as a list of blocks that was not unpacked
-            raise TypeError(f"blocks[{i}]: expected a rule, got {type(block).__name__}")
+            raise TypeError(f"{name}[{i}]: expected a rule, got {type(block).__name__}")
 
 
-def _require_arguments(blocks: tuple[Rule, ...], x: Array, thetas: tuple[Any, ...]) -> None:
+def _require_arguments(
+    blocks: tuple[Rule, ...], x: Array, thetas: tuple[Any, ...], name: str = "blocks"
+) -> None:
     require.floating(x=x)
     if len(thetas) != len(blocks):
-        raise ValueError(f"thetas: expected one tuple for each of {len(blocks)} blocks, got {len(thetas)}")
+        raise ValueError(f"thetas: expected one tuple for each of {len(blocks)} {name}, got {len(thetas)}")
     for i, theta in enumerate(thetas):
         # An array would unpack into its rows.
         if not isinstance(theta, tuple):

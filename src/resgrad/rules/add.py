@@ -1,4 +1,4 @@
-"""Nodes of a graph that compute nothing but sums and copies: add, fork, broadcast, concat, split.
+"""Nodes of a graph that compute nothing but sums and copies: add, fork, broadcast, concat, split, stop.
 
 Where a gradient passes through unchanged it is passed on as it came, not copied: read gradients, and
 write into them only after ``.copy()``.
@@ -241,6 +241,50 @@ def split(x: Array, *, sizes: Sequence[int]) -> tuple[tuple[Array, ...], Vjp]:
         return (np.concatenate(y_bars, axis=-1),)
 
     return ys, vjp
+
+
+def stop_gradient(x: Array) -> tuple[Array, Vjp]:
+    """Pass a value on and hold its gradient back: ``y = x``, and x_bar is zero.
+
+    Parameters
+    ----------
+    x : array of any shape
+        Floating or complex.
+
+    Returns
+    -------
+    y : array
+        x itself, no copy.
+    vjp : function
+        Maps y_bar to ``(x_bar,)``, zeros of x's shape and dtype: see :eq:`eq-add-stop`.
+        It holds on to nothing but a shape and a dtype.
+
+    Raises
+    ------
+    TypeError
+        If x's dtype is not floating.
+
+    Notes
+    -----
+    The zeros are not the derivative of ``y = x``: they say that what follows is to take y for a constant, as
+    ``detach`` of PyTorch and ``stop_gradient`` of JAX and TensorFlow do. So `resgrad.check_vjp` rejects this
+    rule, and every network with one in it.
+
+    Examples
+    --------
+    >>> y, vjp = stop_gradient(np.array([1.0, 2.0]))
+    >>> (x_bar,) = vjp(np.array([3.0, 4.0]))
+    >>> y.tolist(), x_bar.tolist()
+    ([1.0, 2.0], [0.0, 0.0])
+    """
+    require.floating(x=x)
+    shape, dtype = x.shape, x.dtype
+
+    def vjp(y_bar: Array) -> tuple[Array]:
+        require.like("y_bar", y_bar, shape, dtype)
+        return (np.zeros(shape, dtype),)
+
+    return x, vjp
 
 
 def _cut(x: Array, sizes: Sequence[int]) -> tuple[Array, ...]:
