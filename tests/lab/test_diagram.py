@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from resgrad.lab.diagram import Add, Block, Coupling, Edge, Fork, Gap, Residual, diagram, text_width
+from resgrad.lab.diagram import Add, Block, Coupling, Edge, Fork, Gap, Residual, diagram
+from resgrad.lab.marks import text_width
 
 WORDS = {"alt": "A bus.", "caption": "It adds. And more."}
 LINEAR = Block("F(x) = x W")
