@@ -53,7 +53,9 @@ def test_attention_by_hand():
     )
     np.testing.assert_allclose(y, [[11, 21], [21, 41]])
     x_bar, W_bar, b_bar, W_out_bar, b_out_bar = vjp(np.array([[1.0, 0.0], [0.0, 2.0]]))
-    np.testing.assert_allclose(x_bar, [[10, 10], [0, 10]])  # times 10; half of the second token's goes to the first
+    np.testing.assert_allclose(
+        x_bar, [[10, 10], [0, 10]]
+    )  # times 10; half of the second token's goes to the first
     np.testing.assert_allclose(W_bar[:, 4:], [[10, 40], [20, 80]])
     np.testing.assert_allclose(b_bar[4:], [10, 20])
     np.testing.assert_allclose(W_out_bar, [[1, 4], [2, 8]])
@@ -75,7 +77,7 @@ def test_the_vjp_of_a_block_is_that_of_its_value(place, seed, lead, dtype):
 
 
 def test_pre_ln_by_hand():
-    """Each branch gives its bias; the second one's derivative at (-1, 1) is zero but for eps, so the first skip is all."""
+    """Of two numbers a normalisation passes no gradient on, so the skips carry all of it."""
     x, ones, zeros = np.array([[0.0, 2.0]]), np.ones(2), np.zeros(2)
     norm, theta = (ones, zeros), (np.eye(2), np.array([10.0, 20.0]))
     y, vjp = pre_ln(linear, linear, eps=0.0)(x, (norm, theta), (norm, theta))
@@ -180,7 +182,9 @@ def test_heads_that_do_not_divide_the_width():
 def test_a_layer_that_makes_no_queries_keys_and_values():
     rng = np.random.default_rng(0)
     _, _, W_out, b_out = attention_parameters(rng, 4)
-    with pytest.raises(ValueError, match=r"sizes: expected widths that add up to the last axis of x \(2, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"sizes: expected widths that add up to the last axis of x \(2, 8\)"
+    ):
         self_attention(np.ones((2, 4)), np.ones((4, 8)), np.ones(8), W_out, b_out, heads=2)
 
 

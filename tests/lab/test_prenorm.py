@@ -1,4 +1,5 @@
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -36,10 +37,10 @@ def by_hand(setting, seed):
     n, L = setting.width, setting.blocks
     alpha, beta = ((L**0.25, (4 * L) ** -0.25)) if setting.kind == "deep" else (1.0, 1.0)
     before, x, stream, kept = setting.kind in ("pre", "scaled"), x_rng.standard_normal(n), [], []
-    for l in range(1, L + 1):
+    for block in range(1, L + 1):
         stream.append(np.linalg.norm(x))
         W1, W2 = beta / math.sqrt(n) * weights_rng.standard_normal((2, n, n))
-        gain = 1 / math.sqrt(l) if setting.kind == "scaled" else 1.0
+        gain = 1 / math.sqrt(block) if setting.kind == "scaled" else 1.0
         read, s = normalised(x) if before else (x, 1.0)
         h = np.maximum(gain * read @ W1, 0)
         x = alpha * x + h @ W2
@@ -104,10 +105,14 @@ def test_laws_by_hand():
     assert expected_step(Setting("deep", "mlp", 2000)) == pytest.approx(0.5, rel=1e-3)
 
 
+@cache
+def flows_of(kind, sublayer):
+    return sweep(run, [Setting(kind, sublayer, 3, 64)], range(200))[0]
+
+
 def ratios(kind, sublayer, name):
     """Mean squares over many draws, over their laws."""
-    setting = Setting(kind, sublayer, 3, 64)
-    flows = sweep(run, [setting], range(200))[0]
+    setting, flows = Setting(kind, sublayer, 3, 64), flows_of(kind, sublayer)
     squares = np.mean([getattr(flow, name) ** 2 for flow in flows], axis=0)
     return squares / getattr(expected(setting), name) ** 2
 

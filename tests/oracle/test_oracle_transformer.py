@@ -78,7 +78,14 @@ def test_linear_over_the_last_axis(seed, dtype, between, n, empty):
 
 
 @few
-@given(seeds, dtypes, st.sampled_from([(), (2,)]), st.sampled_from([1, 3]), st.sampled_from([1, 4]), st.booleans())
+@given(
+    seeds,
+    dtypes,
+    st.sampled_from([(), (2,)]),
+    st.sampled_from([1, 3]),
+    st.sampled_from([1, 4]),
+    st.booleans(),
+)
 def test_attention(seed, dtype, lead, T, S, masked):
     mask = visible(seed, T, S) if masked else None
     args = normal(seed, dtype, (*lead, T, 3), (*lead, S, 3), (*lead, S, 2))

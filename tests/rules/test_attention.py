@@ -69,7 +69,9 @@ def test_the_value_is_that_of_the_definition(seed, T, S, d, m, masked):
     q, k, v = arrays(seed, (), T, S, d, m)
     mask = visible(seed, T, S) if masked else None
     y, _ = attention(q, k, v, mask=mask)
-    np.testing.assert_allclose(y, by_definition(q, k, v, np.ones((T, S)) if mask is None else mask), rtol=1e-12)
+    np.testing.assert_allclose(
+        y, by_definition(q, k, v, np.ones((T, S)) if mask is None else mask), rtol=1e-12
+    )
 
 
 @given(seeds, before, sizes, sizes, sizes, sizes, dtypes, st.booleans())
@@ -129,7 +131,7 @@ def test_the_gradients_of_the_keys_sum_to_zero(seed, T, S, d):
     q, k, v = arrays(seed, (), T, S, d, d)
     y, vjp = attention(q, k, v)
     _, k_bar, _ = vjp(y)
-    assert np.abs(k_bar.sum(axis=0)).max() <= 1e-14 * max(1, np.abs(q).max()) * 100
+    np.testing.assert_allclose(k_bar.sum(axis=0), 0, atol=1e-12)  # rounding of sums of numbers below 100
 
 
 @both
@@ -170,7 +172,9 @@ def test_no_query_is_no_output():
     ],
 )
 def test_shapes_that_do_not_fit(rule, q, k, v):
-    with pytest.raises(ValueError, match=r"expected q \(..., T, d\), k \(..., S, d\), v \(..., S, m\).*; got q \("):
+    with pytest.raises(
+        ValueError, match=r"expected q \(..., T, d\), k \(..., S, d\), v \(..., S, m\).*; got q \("
+    ):
         rule(np.zeros(q), np.zeros(k), np.zeros(v))
 
 
@@ -179,7 +183,9 @@ def test_masks_that_do_not_fit(rule):
     args = [np.ones((3, 4))] * 3
     with pytest.raises(ValueError, match=r"mask: a query sees no key \(mask \(3, 3\), scores \("):
         rule(*args, mask=np.tri(3, k=-1, dtype=bool))
-    with pytest.raises(ValueError, match=r"mask: expected a shape that broadcasts to \(.*3, 3\), got \(2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"mask: expected a shape that broadcasts to \(.*3, 3\), got \(2, 3\)"
+    ):
         rule(*args, mask=np.ones((2, 3), dtype=bool))
     with pytest.raises(ValueError, match="mask: expected a shape that broadcasts"):
         rule(*args, mask=np.ones((2, 3, 3), dtype=bool))
@@ -192,9 +198,11 @@ def test_masks_that_do_not_fit(rule):
 def test_heads_that_do_not_divide_the_width():
     q, k, v = arrays(5, (), 2, 3, 6, 4)
     for heads in (0, -1, 3, 4):
-        with pytest.raises(ValueError, match=r"heads: expected a divisor of the widths of q \(2, 6\) and v \(3, 4\)"):
+        with pytest.raises(
+            ValueError, match=r"heads: expected a divisor of the widths of q \(2, 6\) and v \(3, 4\)"
+        ):
             multi_head_attention(q, k, v, heads=heads)
-    with pytest.raises(TypeError, match="heads: expected whole numbers, got 2.0"):
+    with pytest.raises(TypeError, match=r"heads: expected whole numbers, got 2\.0"):
         multi_head_attention(q, k, v, heads=2.0)
 
 

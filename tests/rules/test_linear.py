@@ -80,7 +80,9 @@ def test_a_batch_without_rows():
     ],
 )
 def test_shapes_that_do_not_fit(x, W, b):
-    message = rf"expected x \(N, n\) or \(N, ..., n\), W \(n, m\), b \(m,\); got x \({x[0]},.*, W \({W[0]},.*, b \("
+    message = (
+        rf"expected x \(N, n\) or \(N, ..., n\), W \(n, m\), b \(m,\); got x \({x[0]},.*, W \({W[0]},.*, b \("
+    )
     with pytest.raises(ValueError, match=message):
         linear(np.zeros(x), np.zeros(W), np.zeros(b))
 

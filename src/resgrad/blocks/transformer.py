@@ -167,7 +167,8 @@ def deep_norm(*sublayers: Rule, alpha: float, eps: float) -> Rule:
     -------
     block : rule
         ``y, vjp = block(x, *thetas)`` with ``(theta, (gamma, beta))`` for each sublayer. Its vjp maps y_bar to
-        ``(x_bar, *theta_bars)``, see :eq:`eq-transformer-deep`. It holds on to what `layer_norm` and the sublayers hold.
+        ``(x_bar, *theta_bars)``, see :eq:`eq-transformer-deep`. It holds on to what `layer_norm` and the sublayers
+        hold.
 
     Raises
     ------

@@ -134,15 +134,15 @@ def initial(setting: Setting, *, rng: np.random.Generator) -> Tree:
     size = deep_norm_constants(setting.blocks // 2)[1] if setting.kind == "deep" else 1.0
     matrices = 1 if setting.sublayer == "linear" else 2
 
-    def block(l: int) -> tuple[Any, ...]:
+    def block(place: int) -> tuple[Any, ...]:
         draws = size / math.sqrt(n) * rng.standard_normal((matrices, n, n))
         theta = tuple(parameter for W in draws for parameter in (W, np.zeros(n)))
-        gain = 1 / math.sqrt(l) if setting.kind == "scaled" else 1.0
+        gain = 1 / math.sqrt(place) if setting.kind == "scaled" else 1.0
         norm = np.full(n, gain), np.zeros(n)
         return ((norm, theta) if before else (theta, norm),)
 
-    last = (((np.ones(n), np.zeros(n)),) if before else ())
-    return *(block(l) for l in range(1, setting.blocks + 1)), *last
+    last = ((np.ones(n), np.zeros(n)),) if before else ()
+    return *(block(place) for place in range(1, setting.blocks + 1)), *last
 
 
 def run(setting: Setting, seed: int) -> Flow:
@@ -234,8 +234,7 @@ def expected(setting: Setting) -> Flow:
     if setting.kind == "deep":
         raise ValueError("prenorm: there is no law here for kind 'deep'")
     n, L, energy = setting.width, setting.blocks, ENERGY[setting.sublayer]
-    l = np.arange(1, L + 1)
-    gains = 1 / l if setting.kind == "scaled" else np.ones(L)
+    gains = 1 / np.arange(1, L + 1) if setting.kind == "scaled" else np.ones(L)
     if setting.kind == "post":
         stream, sums = np.ones(L + 1), np.full(L, 1 / math.sqrt(1 + energy))
     else:

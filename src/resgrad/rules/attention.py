@@ -114,7 +114,9 @@ def multi_head_attention(
     _require_arrays(q, k, v)
     (heads,) = require.whole("heads", [heads])
     if heads < 1 or q.shape[-1] % heads or v.shape[-1] % heads:
-        raise ValueError(f"heads: expected a divisor of the widths of q {q.shape} and v {v.shape}, got {heads}")
+        raise ValueError(
+            f"heads: expected a divisor of the widths of q {q.shape} and v {v.shape}, got {heads}"
+        )
     if mask is not None:
         _require_mask(mask)
         mask = mask[..., None, :, :] if mask.ndim > 2 else mask  # an axis for the heads
@@ -171,7 +173,9 @@ def _require_arrays(q: Array, k: Array, v: Array) -> None:
 
 def _require_mask(mask: Array) -> None:
     if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        raise TypeError(f"mask: expected an array of bools, got {getattr(mask, 'dtype', type(mask).__name__)}")
+        raise TypeError(
+            f"mask: expected an array of bools, got {getattr(mask, 'dtype', type(mask).__name__)}"
+        )
 
 
 def _require_visible(mask: Array, shape: tuple[int, ...]) -> None:
