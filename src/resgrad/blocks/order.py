@@ -35,10 +35,10 @@ def original(*weights: Rule, norm: Rule, activation: Rule) -> Rule:
     Raises
     ------
     TypeError
-        If a layer is no function; by the block, if a layer's parameters are no tuple, and where a layer refuses a dtype.
+        If a layer is no function; by the block, if a layer's parameters are no tuple, or a layer refuses a dtype.
     ValueError
-        If there is no weight layer; by the block, if there are more or fewer tuples than layers, if the branch returns
-        another shape than x's, and where a layer refuses a shape.
+        If there is no weight layer; by the block, if there are more or fewer tuples than layers, the branch returns
+        another shape than x's, or a layer refuses a shape.
 
     Notes
     -----

@@ -83,7 +83,7 @@ class Placed(NamedTuple):
     blocks : int
         L, at least 1; W is from N(0, 2/(n L)), the branch times 1/sqrt(L).
     width : int
-        n, at least 1.
+        n, at least 2.
     """
 
     last: bool
@@ -172,7 +172,8 @@ def initial(setting: Setting, *, rng: np.random.Generator) -> tuple[tuple[Any, .
     tuple of tuples
         For each block one tuple for each layer.
     """
-    n, blocks = setting.width, []
+    n = setting.width
+    blocks: list[tuple[Any, ...]] = []
     norm = np.ones(n), np.zeros(n)
     for W1, W2 in math.sqrt(2 / n) * rng.standard_normal((setting.blocks, 2, n, n)):
         one, two = (W1, np.zeros(n)), (W2, np.zeros(n))
@@ -232,11 +233,11 @@ def outlier(setting: Placed, seed: int) -> Outlier:
     Raises
     ------
     ValueError
-        No block or no width.
+        No block, or a width below 2.
     """
     n, L = setting.width, setting.blocks
-    if n < 1 or L < 1:
-        raise ValueError(f"order: expected a block and a width, got {setting}")
+    if n < 2 or L < 1:
+        raise ValueError(f"order: expected a block and a width of two, got {setting}")
     weights_rng, x_rng = np.random.default_rng(seed).spawn(2)
     W = math.sqrt(2 / n / L) * weights_rng.standard_normal((L, n, n))
     F = stack(linear, relu) if setting.last else stack(relu, linear)
@@ -244,9 +245,8 @@ def outlier(setting: Placed, seed: int) -> Outlier:
     # n rows with the same input, and the rows of I as their gradients.
     x = np.tile(x_rng.standard_normal(n), (n, 1))
     y, vjp = stack(*[residual(F)] * L)(x, *thetas)
-    singular_values = np.linalg.svd(vjp(np.eye(n))[0], compute_uv=False)
-    stretch = np.linalg.norm(y[0]) / np.linalg.norm(x[0])
-    return Outlier(*map(float, singular_values[:2]), float(stretch))
+    top, second = np.linalg.svd(vjp(np.eye(n))[0], compute_uv=False)[:2]
+    return Outlier(float(top), float(second), float(np.linalg.norm(y[0]) / np.linalg.norm(x[0])))
 
 
 def outlier_law(blocks: int) -> float:
