@@ -106,7 +106,7 @@ def activation_before_addition(*weights: Rule, norm: Rule, activation: Rule) -> 
     -------
     block : rule
         ``y, vjp = block(x, *thetas)`` with the parameters of `original`. Its vjp maps y_bar to
-        ``(x_bar, *theta_bars)``, with y_bar itself in x_bar, see :eq:`eq-order-open`.
+        ``(x_bar, *theta_bars)``, with y_bar itself in x_bar, see :eq:`eq-order-activation-before`.
         It holds on to what its layers' vjps hold.
 
     Raises
@@ -143,7 +143,7 @@ def activation_only_preactivation(*weights: Rule, norm: Rule, activation: Rule) 
     -------
     block : rule
         ``y, vjp = block(x, *thetas)`` with one tuple for each layer: ``()``, weight, norm, and so on. Its vjp maps
-        y_bar to ``(x_bar, *theta_bars)``, with y_bar itself in x_bar, see :eq:`eq-order-open`.
+        y_bar to ``(x_bar, *theta_bars)``, with y_bar itself in x_bar, see :eq:`eq-order-activation-only`.
         It holds on to what its layers' vjps hold.
 
     Raises
@@ -181,7 +181,7 @@ def full_preactivation(*weights: Rule, norm: Rule, activation: Rule) -> Rule:
     -------
     block : rule
         ``y, vjp = block(x, *thetas)`` with one tuple for each layer: norm, ``()``, weight, and so on. Its vjp maps
-        y_bar to ``(x_bar, *theta_bars)``, with y_bar itself in x_bar, see :eq:`eq-order-open`.
+        y_bar to ``(x_bar, *theta_bars)``, with y_bar itself in x_bar, see :eq:`eq-order-full`.
         It holds on to what its layers' vjps hold.
 
     Raises
