@@ -83,12 +83,13 @@ def norm_after_addition(*weights: Rule, norm: Rule, activation: Rule) -> Rule:
 
     Examples
     --------
-    >>> block = norm_after_addition(linear, norm=partial(batch_norm, eps=1.0), activation=relu)
-    >>> theta = np.array([[0.0]]), np.array([0.0])
-    >>> y, vjp = block(np.array([[0.0], [0.0], [3.0], [3.0]]), theta, (np.ones(1), np.ones(1)), ())
-    >>> x_bar, *_ = vjp(np.array([[1.0], [0.0], [0.0], [0.0]]))
-    >>> [f"{entry:.2f}" for entry in x_bar.ravel()]
-    ['0.31', '-0.24', '-0.03', '-0.03']
+    >>> norm = lambda x, gain, shift: batch_norm(x, gain, shift, eps=3.0)
+    >>> block = norm_after_addition(linear, norm=norm, activation=relu)
+    >>> zero, one = (np.zeros((1, 1)), np.zeros(1)), (np.ones(1), np.zeros(1))
+    >>> y, vjp = block(np.array([[-3.0], [0.0], [3.0]]), zero, one, ())
+    >>> x_bar, *_ = vjp(np.array([[9.0], [9.0], [9.0]]))
+    >>> y.ravel().tolist(), x_bar.ravel().tolist()
+    ([0.0, 0.0, 1.0], [0.0, -1.0, 1.0])
     """
     layers = [layer for weight in weights for layer in (weight, norm, activation)]
     return _added(layers, len(layers) - 2)
