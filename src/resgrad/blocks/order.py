@@ -83,6 +83,7 @@ def norm_after_addition(*weights: Rule, norm: Rule, activation: Rule) -> Rule:
 
     Examples
     --------
+    >>> from resgrad.rules.normalization import batch_norm
     >>> norm = lambda x, gain, shift: batch_norm(x, gain, shift, eps=3.0)
     >>> block = norm_after_addition(linear, norm=norm, activation=relu)
     >>> zero, one = (np.zeros((1, 1)), np.zeros(1)), (np.ones(1), np.zeros(1))
