@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resgrad.lab.diagram import _MARGIN, _NARROW, _NODE, _WIDE, Diagram, _Drawing, text_width
+from resgrad.lab.diagram import Diagram, _Drawing
 from resgrad.lab.figures import check_words
+from resgrad.lab.marks import MARGIN, NARROW, NODE, WIDE, text_width
 
 __all__ = ["Row", "rows"]
 
@@ -54,13 +55,13 @@ def rows(label: str, blocks: Sequence[Row], *, alt: str, caption: str) -> Diagra
         Without words, and if a block does not fit into 640 or into 328 pixels.
     """
     check_words(label, alt, caption)
-    wide, narrow = (_drawn(blocks, width) for width in (_WIDE, _NARROW))
+    wide, narrow = (_drawn(blocks, width) for width in (WIDE, NARROW))
     return Diagram(label, wide, narrow, alt, caption)
 
 
 def _drawn(blocks: Sequence[Row], width: int) -> str:
     drawing = _Drawing(wide=True)
-    gap = 34.0 if width == _WIDE else 6.0
+    gap = 34.0 if width == WIDE else 6.0
     for index, row in enumerate(blocks):
         used = _row(drawing, row, index * _HEIGHT, gap, width)
         if used > width + 0.5:
@@ -75,24 +76,24 @@ def _drawn(blocks: Sequence[Row], width: int) -> str:
 def _row(drawing: _Drawing, row: Row, top: float, gap: float, width: int) -> float:
     """Draw one block and return how far it needs to reach."""
     lane, beside = top + 40, top + 100
-    drawing._write(row.title, _MARGIN, top + 18, "name", "start")
+    drawing._write(row.title, MARGIN, top + 18, "name", "start")
     start = _TAP + 6 + 2 * gap
     node = start + _boxes(row.branch, gap) + 2 * gap + 6
-    first = node + _NODE + gap
+    first = node + NODE + gap
     used = first + _boxes(row.after, gap) + (gap if row.after else 0) + 10
-    drawing._line((_MARGIN, lane), (width - _MARGIN - 7, lane), "bus")
-    drawing._head(width - _MARGIN, lane, "bus-head", along=1)
+    drawing._line((MARGIN, lane), (width - MARGIN - 7, lane), "bus")
+    drawing._head(width - MARGIN, lane, "bus-head", along=1)
     drawing._bend([(_TAP, lane), (_TAP, beside), (start, beside)], "wire")
     end = _layers(drawing, row.branch, start, beside, gap, "box", "wire")
-    drawing._bend([(end, beside), (node, beside), (node, lane + _NODE + 7)], "wire")
-    drawing._head(node, lane + _NODE + 1, "wire-head", across=-1)
+    drawing._bend([(end, beside), (node, beside), (node, lane + NODE + 7)], "wire")
+    drawing._head(node, lane + NODE + 1, "wire-head", across=-1)
     _layers(drawing, row.after, first, lane, gap, "plain-box", "bus")
-    drawing._line((node - _NODE - 8, lane + 13), (_TAP + 20, lane + 13), "back")
+    drawing._line((node - NODE - 8, lane + 13), (_TAP + 20, lane + 13), "back")
     drawing._head(_TAP + 12, lane + 13, "back-head", along=-1)
     drawing._write(row.gradient, (_TAP + node) / 2, lane + 33, "backward", "middle")
     drawing._dot(_TAP, lane, 6, "tap")
     drawing._node(node, lane)
-    return used + _MARGIN
+    return used + MARGIN
 
 
 def _boxes(names: Sequence[str], gap: float) -> float:
