@@ -102,11 +102,11 @@ def assert_that_the_vjp_is_that_of_the_value(network, shape, seed=0):
     direction = [rng.standard_normal(leaf.shape) for leaf in (x, *leaves(thetas))]
     bars = leaves(vjp(y_bar))
     terms = [(bar * d).sum() for bar, d in zip(bars, direction, strict=True)]
-    step = 1e-7
+    step = 1e-8
     ends = [f(*shifted((x, *thetas), iter(direction), sign * step))[0] for sign in (1, -1)]
     change = (y_bar * (ends[0] - ends[1])).sum() / (2 * step)
-    # Rounding, eps over the step, with the conditioning of BatchNorm after BatchNorm on top; few kinks lie in between.
-    assert abs(sum(terms) - change) <= 1e-4 * sum(map(abs, terms))
+    # Rounding over the step is 1e-8; a larger step crosses kinks, of which a network of fifty layers has many.
+    assert abs(sum(terms) - change) <= 1e-6 * sum(map(abs, terms))
 
 
 def shifted(part, direction, step):
