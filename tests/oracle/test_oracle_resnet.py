@@ -4,12 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from oracle import test_oracle as oracle
 from resgrad.blocks.stack import stack
-from resgrad.networks.resnet import IMAGENET, SHORTCUTS, cifar_resnet, imagenet_resnet, initial
+from resgrad.networks.resnet import IMAGENET, cifar_resnet, imagenet_resnet, initial
 
 jax, jnp = oracle.jax, oracle.jnp
 
@@ -78,21 +76,17 @@ def large_images(depth, width, stride_in="3x3"):
     return partial(their_resnet, numbers, widths, strides_of, True)
 
 
-@settings(max_examples=3)
-@given(st.integers(0, 2**32 - 1), st.sampled_from(SHORTCUTS), st.sampled_from([8, 9]))
-def test_small_networks_for_small_images(seed, shortcut, side):
+@pytest.mark.parametrize(
+    ("shortcut", "side", "dtype"), [("zero-pad", 9, np.float64), ("projection", 8, np.float32)]
+)
+def test_small_networks_for_small_images(shortcut, side, dtype):
     network = cifar_resnet(8, shortcut=shortcut, width=2, classes=3)
-    compare(network, small_images(1, 2), (2, side, side, 3), seed, slack=10)
+    compare(network, small_images(1, 2), (2, side, side, 3), 0, dtype, slack=10)
 
 
-def test_a_small_network_in_single_precision():
-    compare(cifar_resnet(8, width=2), small_images(1, 2), (2, 16, 16, 3), 0, np.float32, slack=10)
-
-
-@pytest.mark.parametrize("shortcut", SHORTCUTS)
 @pytest.mark.parametrize(("depth", "stride_in"), [(18, "3x3"), (50, "1x1")])
-def test_narrow_networks_for_large_images(depth, stride_in, shortcut):
-    network = imagenet_resnet(depth, shortcut=shortcut, stride_in=stride_in, width=2, classes=5)
+def test_narrow_networks_for_large_images(depth, stride_in):
+    network = imagenet_resnet(depth, shortcut="zero-pad", stride_in=stride_in, width=2, classes=5)
     compare(network, large_images(depth, 2, stride_in), (2, 64, 64, 3), 1, slack=10)
 
 

@@ -1,6 +1,5 @@
 """The gradient block by block in a ResNet for small images, at the start, and what came over the skips."""
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -100,5 +99,6 @@ def _parts(x: Array, y: Array, x_bar: Array, y_bar: Array) -> tuple[float, float
 
 def _padded(x: Array, y: Array, z_bar: Array) -> Array:
     stride = -(-x.shape[1] // y.shape[1])
-    (x_bar,) = partial(pad_channels, channels=y.shape[3], stride=stride)(x)[1](z_bar)
+    x_bar: Array
+    (x_bar,) = pad_channels(x, channels=y.shape[3], stride=stride)[1](z_bar)
     return x_bar

@@ -238,10 +238,8 @@ def _block(branch: tuple[_Layer, ...], c: int, m: int, stride: int, shortcut: st
     F, F_shapes = _sequence(*branch)
     if c == m and stride == 1:
         return _sequence((residual(F), F_shapes), _RELU)
-    if shortcut == "zero-pad":
-        S, S_shapes = partial(pad_channels, channels=m, stride=stride), ()
-    else:
-        S, S_shapes = _sequence(*_conv_norm(1, c, m, stride))
+    padded: _Layer = (partial(pad_channels, channels=m, stride=stride), ())
+    S, S_shapes = padded if shortcut == "zero-pad" else _sequence(*_conv_norm(1, c, m, stride))
     return _sequence((add_shortcut(F, S), (F_shapes, S_shapes)), _RELU)
 
 
