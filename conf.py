@@ -48,7 +48,7 @@ page_keys_roots = ["src", "docs/_extensions"]
 page_keys_locks = ["requirements.lock"]
 # One thread for the linear algebra: the bits of a sum depend on their number.
 kernel_environment = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], "1")
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # a cell takes half a minute, and much longer on a busy machine
 nb_render_markdown_format = "myst"
 nb_mime_priority_overrides = [("*", "text/markdown", 1)]
 nb_merge_streams = True

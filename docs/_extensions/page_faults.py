@@ -36,7 +36,7 @@ def faults(page: tuple[Fence, ...], doctree: nodes.document, records: Records) -
 
 def _fence_faults(fences: list[Fence]) -> Iterator[Fault]:
     """Displays and checks that do not come in pairs, and marks that no check made."""
-    below: list[Fence | None] = [*fences[1:], None]
+    below: list[Fence | None] = [*fences[1:], None][: len(fences)]  # a page may be all prose
     checks = [fence.label for fence in fences if fence.kind == "check"]
     for fence, following in zip(fences, below, strict=True):
         if fence.kind in DISPLAYS:

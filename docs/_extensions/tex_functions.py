@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, reduce
+from math import comb
 from typing import Any
 
 import numpy as np
 
 from tex_tree import Position, TexError, TexShapeError
 from tex_values import Value, shape
+
+GREATEST_CHOICE = 2000
 
 
 def _entrywise(function: Callable[[Any], Any], domain: str, value: Value, at: Position) -> Value:
@@ -61,6 +64,12 @@ def _inner(left: Value, right: Value, at: Position) -> Value:
     return np.sum(left * right)
 
 
+def _binomial(of: Value, chosen: Value, at: Position) -> Value:
+    if not all(isinstance(value, int) and 0 <= value <= GREATEST_CHOICE for value in (of, chosen)):
+        raise TexError(f"a binomial coefficient takes whole numbers from 0 to {GREATEST_CHOICE}", *at)
+    return comb(of, chosen)
+
+
 def _absolute(value: Value, at: Position) -> Value:
     return abs(value)
 
@@ -79,6 +88,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "det": partial(_of_square, np.linalg.det),
     "norm": _norm,
     "norm2": _norm2,
+    "binom": _binomial,
     "abs": _absolute,
     "inner": _inner,
 }

@@ -20,6 +20,7 @@ The grammar, after layout has been dropped (`tex_tokens` says what counts as lay
     atom       = number | symbol | "(" expression { "," expression } ")"
                | "[" expression relation expression "]"
                | "\frac" argument argument | "\frac{\partial" symbol "}{\partial" symbol "}"
+               | "\binom" argument argument
                | "\sqrt" argument | ("\sum" | "\prod") limits term
                | "\lVert" expression "\rVert" [ "_2" ] | "\lvert" expression "\rvert"
                | "\langle" expression "," expression "\rangle"

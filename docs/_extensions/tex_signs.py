@@ -16,6 +16,7 @@ GREEK = _commands(
 )
 FUNCTIONS = _commands("exp log tanh sin cos max min det")
 FRACTIONS = _commands("frac tfrac dfrac")
+BINOMIALS = _commands("binom tbinom dbinom")
 BIG = _commands("sum prod")
 OPENING = _commands("lVert lvert langle")
 CLOSING = _commands("rVert rvert rangle")
@@ -33,10 +34,10 @@ DOTS = _commands("dots ldots")
 
 _SIGNS = frozenset("+-=<>()[]{}_^',./&")
 KNOWN = (_SIGNS | {r"\\", r"\odot", r"\cdot", r"\top", r"\sqrt", r"\partial", *RELATIONS}).union(
-    ACCENTS, STYLES, GREEK, FUNCTIONS, FRACTIONS, BIG, OPENING, CLOSING, DOTS
+    ACCENTS, STYLES, GREEK, FUNCTIONS, FRACTIONS, BINOMIALS, BIG, OPENING, CLOSING, DOTS
 )
 DELIMITERS = OPENING | CLOSING | set("()[]")
-TAKES_ARGUMENT = ACCENTS | STYLES | FRACTIONS | {"_", "^", r"\sqrt"}
+TAKES_ARGUMENT = ACCENTS | STYLES | FRACTIONS | BINOMIALS | {"_", "^", r"\sqrt"}
 
 AGREE = "cannot be evaluated: an equation with it states its check with agree(...) instead"
 REFUSED = dict.fromkeys(_commands("approx sim simeq propto to in cdots lim infty int mathbb Pr"), AGREE) | {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tex_brackets import BRACKETS, arguments
 from tex_cursor import Cursor
 from tex_ranges import limits
-from tex_signs import BIG, DOTS, FRACTIONS, FUNCTIONS
+from tex_signs import BIG, BINOMIALS, DOTS, FRACTIONS, FUNCTIONS
 from tex_symbols import derivative, is_letter, scripts, starts_symbol, symbol
 from tex_tokens import Token
 from tex_tree import (
@@ -26,7 +26,7 @@ from tex_tree import (
 
 _WORD_FUNCTIONS = ("diag", "tr")
 _AT_LEAST = {"max": 2, "min": 2}
-_STARTS = BRACKETS.keys() | BIG | FUNCTIONS | FRACTIONS | {r"\sqrt"}
+_STARTS = BRACKETS.keys() | BIG | FUNCTIONS | FRACTIONS | BINOMIALS | {r"\sqrt"}
 
 
 def expression(cursor: Cursor) -> Node:
@@ -218,6 +218,10 @@ def _fraction(cursor: Cursor, sign: Token) -> Node:
     return Quotient(sign.at, top, _argument(cursor))
 
 
+def _binomial(cursor: Cursor, sign: Token) -> Node:
+    return Function(sign.at, "binom", (_argument(cursor), _argument(cursor)))
+
+
 def _argument(cursor: Cursor) -> Node:
     if not cursor.accept("{"):
         return _one_token(cursor)
@@ -240,6 +244,7 @@ def _big(cursor: Cursor, sign: Token) -> Node:
 _READERS = (
     dict.fromkeys(FUNCTIONS, _function)
     | dict.fromkeys(FRACTIONS, _fraction)
+    | dict.fromkeys(BINOMIALS, _binomial)
     | dict.fromkeys(BIG, _big)
     | {r"\sqrt": _root}
 )

@@ -207,6 +207,9 @@ def test_every_planted_fault_is_reported_at_its_place_and_nothing_is_written(pro
 @pytest.mark.filterwarnings("ignore")
 def test_a_right_page_builds_with_its_mark(project: Path) -> None:
     write(project / "docs" / "index.md", [])
+    (project / "docs" / "prose.md").write_text(
+        "---\norphan: true\n---\n\n# No equation and no code\n", "utf-8"
+    )
     log = build(project / "docs", project / "out")
     assert not log
     html = (project / "out" / "html" / "index.html").read_text("utf-8")

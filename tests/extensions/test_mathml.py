@@ -22,6 +22,7 @@ SAMPLES = [
     r"\bar x = \bar y + \left( \bar y W_2^\top \odot \phi'(a) \right) W_1^\top",
     r"\begin{aligned} \bar x_l &= \bar x_L \prod_{k=l}^{L-1} (I + J_k) \\ &\approx \tfrac12 \end{aligned}",
     r"|x| = \begin{cases} x & x > 0 \\ -x & \text{otherwise} \end{cases}",
+    r"\binom{L}{k} c^{2k}",
     r"\lVert \bar y \rVert \le \left\lVert \frac{\partial \mathcal L}{\partial x} \right\rVert \!+ 1",
     r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix} \in \mathbb R^{n \times n}",
     r"\begin{array}{lr} a & b \end{array} \operatorname{rank} J \ne \max_i \sqrt{x_i}",

@@ -301,6 +301,8 @@ def test_complex_sides_are_compared():
         (r"c \cdot A B", "s['c'] * (s['A'] @ s['B'])"),
         ("A B / n", "s['A'] @ s['B'] / 5"),
         (r"\frac{A}{2 c}", "s['A']"),
+        (r"\binom{n}{k} + \binom53 + \binom{k}{n}", "20.0"),
+        (r"2 \tbinom{n}{k} x", "20 * s['x']"),
         (r"x \odot y / 2", "s['x'] * s['y'] / 2"),
         # powers
         (r"A^\top B", "s['A'].T @ s['B']"),
@@ -546,6 +548,9 @@ def test_shapes_that_do_not_fit(tex, column, says, space):
         (r"\operatorname{nan} = 0", 1, "nan is not finite"),
         (r"c = 2 \operatorname{big}", 5, "not finite"),
         ("c = c / 0", 9, "a division by zero"),
+        (r"c = \binom{c}{2}", 5, "a binomial coefficient takes whole numbers"),
+        (r"c = \binom{2}{k - 9}", 5, "a binomial coefficient takes whole numbers from 0 to 2000"),
+        (r"c = \binom{9999}{k}", 5, "a binomial coefficient takes whole numbers"),
         (r"c = \frac{c}{\operatorname{zero}}", 14, "a division by zero"),
         (r"c = \log 0", 5, "log of a number that is not positive"),
         (r"x = \log x", 5, "log of a number that is not positive"),

@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 
 _PIECES = r"""
 x y W_1 \bar A J_F l L 0 1 2 0.5 12 + - = < \le \ge > ( ) [ ] { } _ ^ ' , . / & \\ \top \odot \cdot \bar \hat
-\mathrm d \mathbf \mathcal \operatorname \operatorname{relu} \phi' \phi \frac \tfrac12 \partial \sqrt \exp \log
+\mathrm d \mathbf \mathcal \operatorname \operatorname{relu} \phi' \phi \frac \tfrac12 \binom \partial \sqrt \exp \log
 \max \det \sum \prod _{l=0}^{L-1} _{l=L-1,\dots,0} \dots \text{for} \lVert \rVert \lvert \rvert \langle \rangle
 \begin{pmatrix} \end{pmatrix} \begin{aligned} \end{aligned} \underbrace \branch{ \boxed \left( \right) \quad % ~
 ^\top ^{-1} ^2 ^{\odot f(x) h_l h_{l+1} (x) {x} \approx \foo − \frac{\partial x_l} t \theta g( \mathrm{d}

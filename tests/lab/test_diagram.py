@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from resgrad.lab.diagram import Add, Block, Coupling, Edge, Fork, Gap, Residual, diagram, text_width
+from resgrad.lab.diagram import Add, Block, Coupling, Edge, Fork, Gap, Residual, diagram
+from resgrad.lab.marks import text_width
 
 WORDS = {"alt": "A bus.", "caption": "It adds. And more."}
 LINEAR = Block("F(x) = x W")
@@ -21,6 +22,17 @@ DIAGRAMS = {
             [Edge("", "ȳ J = (4.5, −0.4)"), LINEAR, Edge("F = (1.5, 1.7)", "F̄ = (1, 2)")], skip=Edge("", "ȳ = (1, 2)")
         ),
         Edge("y = (2.5, 0.7)", "ȳ = (1, 2)"),
+    ],
+    "fig-shortcut-projection": [
+        Edge("x = (1, −1)", "x̄ = (6.5, 1.6)"),
+        Residual(
+            [Edge("", "(4.5, −0.4)"), LINEAR, Edge("(1.5, 1.7)", "(1, 2)")],
+            skip=[Edge("", "(2, 2)"), Block("S"), Edge("(−2, 1)", "(1, 2)")],
+        ),
+        Edge("y = (−0.5, 2.7)", "ȳ = (1, 2)"),
+    ],
+    "fig-dense-layer": [
+        Edge("x = (1, −1)"), Residual([Edge(), LINEAR, Edge()], joint="concat"), Edge("y = (x, F(x))"),
     ],
     "fig-add-fork": [
         Edge("x = (1, −1)", "x̄ = (4, 6)"),
@@ -201,6 +213,25 @@ def test_the_line_is_the_bus_only_beside_a_branch():
     last = [path for path in root if path.get("class") in ("bus", "plain")][-1]
     assert last.get("class") == "plain"
     assert "bus" not in diagram("fig-linear-rule", DIAGRAMS["fig-linear-rule"], **WORDS).wide
+
+
+def test_the_node_says_how_its_two_lines_meet():
+    added, beside = (
+        diagram("fig-a", [Edge(), Residual([Edge(), LINEAR, Edge()], joint=joint), Edge()], **WORDS).wide
+        for joint in ("add", "concat")
+    )
+    assert added.count("h12") == 1
+    assert beside.count("h12") == 0
+    assert len(_of(ElementTree.fromstring(beside), "path", "node-sign")) == 1
+
+
+def test_a_block_on_the_skip_stands_on_its_line():
+    signs = DIAGRAMS["fig-shortcut-projection"]
+    root = ElementTree.fromstring(diagram("fig-shortcut-projection", signs, **WORDS).wide)
+    (plain,), (boxed,) = _of(root, "rect", "plain-box"), _of(root, "rect", "box")
+    middle = float(plain.get("y")) + float(plain.get("height")) / 2
+    assert f" {middle:.1f}L" in next(path for path in _of(root, "path", "bus")).get("d")
+    assert float(boxed.get("y")) > middle
 
 
 def test_too_much_text_is_refused():

@@ -9,22 +9,18 @@ to right, 640 wide, and downwards, 328 wide, as SVG whose colours are the style 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any
 
+from resgrad.lab import marks
 from resgrad.lab.figures import Figure, check_words
-from resgrad.lab.palette import PALETTE
+from resgrad.lab.marks import text_width
 
-__all__ = ["Add", "Block", "Coupling", "Diagram", "Edge", "Fork", "Gap", "Residual", "diagram", "text_width"]
+__all__ = ["Add", "Block", "Coupling", "Diagram", "Edge", "Fork", "Gap", "Residual", "diagram"]
 
-_TEXT = 14  # px
 _LINE = 20  # px from baseline to baseline
-_NODE = 12  # px, radius of an addition
-_WIDE, _NARROW = 640, 328
-_MARGIN = 6
+_NODE, _WIDE, _NARROW, _MARGIN = marks.NODE, marks.WIDE, marks.NARROW, marks.MARGIN
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,7 @@ class Diagram(Figure):
     def svg(self) -> str:
         """Return the wide drawing with its colours, as a picture that stands by itself."""
         start = self.wide.index(">") + 1
-        return f"{self.wide[:start]}<style>{_style()}</style>{self.wide[start:]}"
+        return f"{self.wide[:start]}<style>{marks.style()}</style>{self.wide[start:]}"
 
 
 def diagram(label: str, signs: Sequence[Sign], *, alt: str, caption: str) -> Diagram:
@@ -167,19 +163,6 @@ def diagram(label: str, signs: Sequence[Sign], *, alt: str, caption: str) -> Dia
     check_words(label, alt, caption)
     wide, narrow = (_Drawing(wide=wide).draw(signs) for wide in (True, False))
     return Diagram(label, wide, narrow, alt, caption)
-
-
-def text_width(text: str) -> float:
-    """Estimate how wide a text is at 14 px, on the wide side of what system fonts do."""
-    return sum(_TEXT * _advance(sign) for sign in text)
-
-
-def _advance(sign: str) -> float:
-    if unicodedata.combining(sign):
-        return 0.0
-    if sign in " .,:;|!'()[]ijlt₀₁₂₃₄₅₆₇₈₉ₗ":
-        return 0.36
-    return 0.8 if sign in "mwMW=+−→≈…" else 0.68 if sign.isupper() else 0.6
 
 
 @dataclass
@@ -442,9 +425,7 @@ class _Drawing:
         half = self._across(block) / 2
         x, y, w, h = (u, lane - half, length, 2 * half) if self.wide else (lane - half, u, 2 * half, length)
         kind += " light" if block.weights else ""
-        self.marks.append(
-            f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="3"/>'
-        )
+        self.marks.append(marks.box(kind, (x, y), (w, h)))
         names = [(block.name, "name"), *((text, "weight") for text in block.weights)]
         for index, (text, name) in enumerate(names):
             baseline = y + h / 2 + 5 + _LINE * (index - (len(names) - 1) / 2)
@@ -459,33 +440,21 @@ class _Drawing:
     def _line(
         self, one: tuple[float, float], two: tuple[float, float], kind: str, thickness: float = 2.0
     ) -> None:
-        (a, b), (c, d) = self._at(*one), self._at(*two)
-        width = f' stroke-width="{thickness:g}"' if kind == "back" else ""
-        self.marks.append(f'<path class="{kind}"{width} d="M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}"/>')
+        width = thickness if kind == "back" else None
+        self.marks.append(marks.line(kind, self._at(*one), self._at(*two), width=width))
 
     def _bend(self, corners: Sequence[tuple[float, float]], kind: str) -> None:
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (self._at(*corner) for corner in corners))
-        self.marks.append(f'<path class="{kind}" stroke-linejoin="round" d="M{path}"/>')
+        self.marks.append(marks.line(kind, *(self._at(*corner) for corner in corners), joined=True))
 
     def _head(self, u: float, v: float, kind: str, *, along: int = 0, across: int = 0) -> None:
         """Draw an arrow's head, its tip at (u, v)."""
-        back = (u - 9 * along, v - 9 * across)
-        wings = [(back[0] + 5 * across * k, back[1] + 5 * along * k) for k in (1, -1)]
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (self._at(*corner) for corner in ((u, v), *wings)))
-        self.marks.append(f'<path class="{kind}" d="M{path}Z"/>')
+        self.marks.append(marks.head(kind, self._at(u, v), self._at(along, across)))
 
     def _dot(self, u: float, v: float, radius: float, kind: str) -> None:
-        x, y = self._at(u, v)
-        self.marks.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>')
+        self.marks.append(marks.dot(kind, self._at(u, v), radius))
 
     def _node(self, u: float, v: float, joint: str = "add") -> None:
-        self._dot(u, v, _NODE, "node")
-        x, y = self._at(u, v)
-        signs = {
-            "add": f"M{x - 6:.1f} {y:.1f}h12M{x:.1f} {y - 6:.1f}v12",
-            "concat": f"M{x - 3:.1f} {y - 6:.1f}v12M{x + 3:.1f} {y - 6:.1f}v12",
-        }
-        self.marks.append(f'<path class="node-sign" d="{signs[joint]}"/>')
+        self.marks.append(marks.node(self._at(u, v), joint))
         self.end = max(self.end, v + _NODE)
 
     def _text(self, text: str, x: float, y: float, kind: str, anchor: str = "middle") -> None:
@@ -493,8 +462,7 @@ class _Drawing:
             self._write(text, x, y, kind, anchor)
 
     def _write(self, text: str, x: float, y: float, kind: str, anchor: str) -> None:
-        start = f' text-anchor="{anchor}"' if anchor != "start" else ""
-        self.marks.append(f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{start}>{escape(text)}</text>')
+        self.marks.append(marks.text(kind, text, (x, y), anchor))
 
 
 def _kinds(signs: Sequence[Sign]) -> list[str]:
@@ -512,19 +480,3 @@ def _kinds(signs: Sequence[Sign]) -> list[str]:
 
 def _text_of(edge: Edge) -> float:
     return max(text_width(edge.value), text_width(edge.gradient))
-
-
-def _style() -> str:
-    """Return the rules of the style sheet, in light inks, for a drawing outside the site."""
-    light = {role: ink.light for role, ink in PALETTE.items()}
-    return (
-        f"text{{font:14px system-ui,sans-serif;fill:{light['ink']}}}"
-        f".backward,.back-head{{fill:{light['gradient']}}}.weight{{fill:{light['weight']}}}"
-        f".bus,.wire,.plain,.back{{fill:none}}.bus{{stroke:{light['skip']};stroke-width:5}}"
-        f".wire{{stroke:{light['branch']};stroke-width:2.5}}.plain,.node-sign{{stroke:{light['ink']};stroke-width:2}}"
-        f".back{{stroke:{light['gradient']};stroke-dasharray:7 4}}.tap,.bus-head{{fill:{light['skip']}}}"
-        f".wire-head{{fill:{light['branch']}}}.head,.plain-tap{{fill:{light['ink']}}}"
-        f".box{{fill:{light['branch-tint']};stroke:{light['branch']};stroke-width:2}}"
-        f".plain-box,.node{{fill:{light['page']};stroke:{light['ink']};stroke-width:2}}"
-        f".box.light{{fill:{light['page']}}}.name,.weight{{font-weight:600}}"
-    )

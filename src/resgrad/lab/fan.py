@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from resgrad.lab.diagram import _MARGIN, _NARROW, _WIDE, Block, Diagram, Edge, _Drawing, _text_of
+from resgrad.lab.diagram import Block, Diagram, Edge, _Drawing, _text_of
 from resgrad.lab.figures import check_words
+from resgrad.lab.marks import MARGIN, NARROW, WIDE
 
 __all__ = ["fan"]
 
@@ -56,10 +57,10 @@ def _drawn(
     ends = [drawing._length(sign) for sign in (source, Block(join), result)]
     inner = max(sum(drawing._length(sign) for sign in path) for path in paths)
     if drawing.wide:
-        inner = max(inner, _WIDE - 2 * _MARGIN - sum(ends) - _BEND)
-    tap = _MARGIN + ends[0]
+        inner = max(inner, WIDE - 2 * MARGIN - sum(ends) - _BEND)
+    tap = MARGIN + ends[0]
     meet = tap + _BEND + inner
-    drawing._edge(source, _MARGIN, tap, lanes[0], "plain")
+    drawing._edge(source, MARGIN, tap, lanes[0], "plain")
     for path, lane in zip(paths, lanes, strict=True):
         if lane != lanes[0]:
             drawing._bend([(tap, lanes[0]), (tap, lane), (tap + _BEND, lane)], "plain")
@@ -67,7 +68,7 @@ def _drawn(
     drawing._dot(tap, lanes[0], 5, "plain-tap")
     _join(drawing, join, meet, ends[1], lanes)
     drawing._edge(result, meet + ends[1], meet + sum(ends[1:]), lanes[0], "plain", head=True)
-    return _framed(drawing, meet + sum(ends[1:]) + _MARGIN)
+    return _framed(drawing, meet + sum(ends[1:]) + MARGIN)
 
 
 def _lanes(drawing: _Drawing, paths: Sequence[Sequence[Edge | Block]]) -> list[float]:
@@ -103,8 +104,8 @@ def _join(drawing: _Drawing, name: str, u: float, length: float, lanes: Sequence
 
 
 def _framed(drawing: _Drawing, along: float) -> str:
-    across = drawing.end + _MARGIN
+    across = drawing.end + MARGIN
     drawing._check(along if drawing.wide else across)
-    width, height, left = (_WIDE, across, 0.0) if drawing.wide else (_NARROW, along, (across - _NARROW) / 2)
+    width, height, left = (WIDE, across, 0.0) if drawing.wide else (NARROW, along, (across - NARROW) / 2)
     size = f'viewBox="{left:.0f} 0 {width:g} {height:.0f}" width="{width:g}" height="{height:.0f}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(drawing.marks)}</svg>'

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from resgrad.lab.diagram import _MARGIN, _NARROW, _NODE, _WIDE, Block, Diagram, Edge, _Drawing, text_width
+from resgrad.lab.diagram import Block, Diagram, Edge, _Drawing
 from resgrad.lab.figures import check_words
+from resgrad.lab.marks import MARGIN, NARROW, NODE, WIDE, text_width
 
 __all__ = ["Layer", "Node", "graph"]
 
@@ -89,8 +90,8 @@ def _drawn(
     pen: _Drawing, nodes: Sequence[Node], layers: Sequence[Layer], skips: Mapping[tuple[int, int], str]
 ) -> str:
     """Lay the row along u, the skips beside it on either side, and write the SVG."""
-    lane, aside, first = (152.0, 116.0, 20.0) if pen.wide else (_NARROW / 2, 136.0, 40.0)
-    stage = (_WIDE - 2 * first) / len(layers) if pen.wide else 164.0
+    lane, aside, first = (152.0, 116.0, 20.0) if pen.wide else (NARROW / 2, 136.0, 40.0)
+    stage = (WIDE - 2 * first) / len(layers) if pen.wide else 164.0
     places = [first + stage * k for k in range(len(nodes))]
     sides = {node: side for pair, side in zip(skips, (-1, 1), strict=False) for node in pair}
     for (i, j), side in zip(skips, (-1, 1), strict=False):
@@ -105,15 +106,15 @@ def _drawn(
             pen._dot(u, lane, 6, "tap" if k in sides else "plain-tap")
         _words(pen, node, u, lane, -sides.get(k, -1), last=k == len(layers))
     across, along = lane + aside + 44, places[-1] + first
-    width, height = (_WIDE, across) if pen.wide else (_NARROW, along)
+    width, height = (WIDE, across) if pen.wide else (NARROW, along)
     size = f'viewBox="0 0 {width:g} {height:.0f}" width="{width:g}" height="{height:.0f}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(pen.marks)}</svg>'
 
 
 def _skip(pen: _Drawing, u: float, end: float, lane: float, beside: float, stage: float, text: str) -> None:
     side = 1 if beside > lane else -1
-    pen._bend([(u, lane), (u, beside), (end, beside), (end, lane + side * (_NODE + 9))], "bus")
-    pen._head(end, lane + side * (_NODE + 1), "bus-head", across=-side)
+    pen._bend([(u, lane), (u, beside), (end, beside), (end, lane + side * (NODE + 9))], "bus")
+    pen._head(end, lane + side * (NODE + 1), "bus-head", across=-side)
     outside = beside + 13 * side
     pen._line((end - 10, outside), (u + 18, outside), "back")
     pen._head(u + 10, outside, "back-head", along=-1)
@@ -128,17 +129,17 @@ def _layer(pen: _Drawing, layer: Layer, u: float, stage: float, lane: float) -> 
     block = Block(layer.name)
     length = pen._length(block)
     left = u + (stage - length) / 2 + 8  # more room below the node, where its words are
-    pen._line((u, lane), (u + _NODE, lane), "wire")
-    pen._edge(Edge("", layer.gradient), u + _NODE, left, lane, "wire")
+    pen._line((u, lane), (u + NODE, lane), "wire")
+    pen._edge(Edge("", layer.gradient), u + NODE, left, lane, "wire")
     pen._block(block, left, length, lane, "box")
-    pen._edge(Edge(), left + length, u + stage - _NODE - 1, lane, "wire", head=True)
+    pen._edge(Edge(), left + length, u + stage - NODE - 1, lane, "wire", head=True)
 
 
 def _words(pen: _Drawing, node: Node, u: float, lane: float, side: int, *, last: bool) -> None:
     lines = [node.value, node.gradient]
     if pen.wide:
         widest = max(map(text_width, lines))
-        middle = min(max(u, _MARGIN + widest / 2), _WIDE - _MARGIN - widest / 2)
+        middle = min(max(u, MARGIN + widest / 2), WIDE - MARGIN - widest / 2)
         for k, (text, kind) in enumerate(zip(lines, ("value", "backward"), strict=True)):
             pen._text(text, middle, lane + (62 if side > 0 else -52) + 20 * k, kind)
         return
