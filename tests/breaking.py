@@ -57,7 +57,10 @@ def _mentions_a_vjp(annotation: Any) -> bool:
 
 
 def broken(function: Callable[..., Any], change: Callable[[Any], Any]) -> Callable[..., Any]:
-    """The function with what its vjp returns changed; of a function that makes rules, the rules it makes."""
+    """The function with what its vjp returns changed; of a function that makes rules, the rules it makes.
+
+    A network is such a function, too: it returns a tuple of rules, and the shapes of their parameters.
+    """
 
     @wraps(function)
     def wrapper(*args: Any, **settings: Any) -> Any:
@@ -65,6 +68,8 @@ def broken(function: Callable[..., Any], change: Callable[[Any], Any]) -> Callab
         if callable(result):
             return broken(result, change)
         value, vjp = result
+        if isinstance(value, tuple) and all(map(callable, value)):
+            return tuple(broken(rule, change) for rule in value), vjp
         return value, lambda bar: _changed(vjp(bar), change)
 
     return wrapper

@@ -15,7 +15,7 @@ LIBRARY = TOP / "src/resgrad"
 PAGES = sorted((TOP / "docs/derivations").glob("*.md"))
 #: From the ground up: each imports only from those below it, and from itself.
 FLOORS = ["rules", "blocks", "networks", "measure", "lab"]
-#: Pages whose subject is no single rule or block.
+#: Pages whose subject is no single rule, block or network.
 WITHOUT_MODULE = {
     "assembled",
     "bounds",
@@ -26,12 +26,11 @@ WITHOUT_MODULE = {
     "limit",
     "notation",
     "paths",
-    "skip",
     "weights",
 }
 STEMS = {
     path.stem: path.parent.name
-    for floor in ("rules", "blocks")
+    for floor in ("rules", "blocks", "networks")
     for path in sorted((LIBRARY / floor).glob("[a-z]*.py"))
 }
 MODULES = sorted(LIBRARY.rglob("*.py"))

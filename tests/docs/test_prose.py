@@ -22,7 +22,7 @@ DECIDED = re.compile(r"\{(eq|glue:text|numref)\}`")
 #: Figures that name something and measure nothing.
 NAMES = re.compile(
     r"\b(19|20)\d\d\b|\barXiv \d{4}\.\d{4,5}\b|\bequations? \d+( (to|and) \d+)?\b|\b(algorithm|section|table) \d[\d.]*"
-    r"|\b\d by \d\b|^\*?\*?\d+\.\*?\*?|\bMachine Learning Repository \d+",
+    r"|\b(ResNet|CIFAR)-\d+|\b\d by \d\b|^\*?\*?\d+\.\*?\*?|\bMachine Learning Repository \d+",
     re.IGNORECASE,
 )
 #: Sentences that no number decides, each with the reason why it may stand.
