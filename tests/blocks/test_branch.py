@@ -59,7 +59,8 @@ def test_bad_input():
     x, W1, b1, W2, b2 = arrays(0, 2, 3, 4, 3)
     F = branch(tanh)
     with pytest.raises(
-        ValueError, match=r"expected x \(N, n\), W \(n, m\), b \(m,\); got x \(2, 3\), W \(4, 3\)"
+        ValueError,
+        match=r"expected x \(N, n\) or \(N, ..., n\), W \(n, m\), b \(m,\); got x \(2, 3\), W \(4, 3\)",
     ):
         F(x, W2, b2, W1, b1)
     with pytest.raises(TypeError, match="W: expected the dtype of x, float64, got float32"):

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,6 +37,19 @@ def test_the_vjp_is_that_of_the_value(seed, N, n, m, dtype):
     check_vjp(linear, x, W, b, rng=np.random.default_rng(seed))
 
 
+@given(seeds, st.lists(st.integers(0, 3), max_size=3).map(tuple), sizes, sizes)
+def test_more_axes_are_more_rows(seed, between, n, m):
+    rng, shape = np.random.default_rng(seed), (2, *between)
+    x, W, b = rng.standard_normal((*shape, n)), rng.standard_normal((n, m)), rng.standard_normal(m)
+    y_bar, N = rng.standard_normal((*shape, m)), math.prod(shape)
+    (y, vjp), (rows, rows_vjp) = linear(x, W, b), linear(x.reshape(N, n), W, b)
+    np.testing.assert_allclose(y, rows.reshape(*shape, m), rtol=1e-12)
+    for bar, of_rows in zip(vjp(y_bar), rows_vjp(y_bar.reshape(N, m)), strict=True):
+        np.testing.assert_allclose(bar, of_rows.reshape(bar.shape), rtol=1e-12)
+    if N:
+        check_vjp(linear, x, W, b, rng=rng)
+
+
 @given(seeds, sizes, sizes, sizes)
 def test_the_vjp_is_linear(seed, N, n, m):
     x, W, b, y_bar = arrays(seed, N, n, m)
@@ -54,7 +69,7 @@ def test_a_batch_without_rows():
     ("x", "W", "b"),
     [
         ((3,), (3, 2), (2,)),
-        ((1, 4, 3), (3, 2), (2,)),
+        ((1, 4, 2), (3, 2), (2,)),
         ((4, 3), (2, 2), (2,)),
         ((4, 3), (3,), (2,)),
         ((4, 3), (3, 2, 1), (2,)),
@@ -65,7 +80,9 @@ def test_a_batch_without_rows():
     ],
 )
 def test_shapes_that_do_not_fit(x, W, b):
-    message = rf"expected x \(N, n\), W \(n, m\), b \(m,\); got x \({x[0]},.*, W \({W[0]},.*, b \("
+    message = (
+        rf"expected x \(N, n\) or \(N, ..., n\), W \(n, m\), b \(m,\); got x \({x[0]},.*, W \({W[0]},.*, b \("
+    )
     with pytest.raises(ValueError, match=message):
         linear(np.zeros(x), np.zeros(W), np.zeros(b))
 
