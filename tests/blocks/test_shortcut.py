@@ -27,6 +27,7 @@ def two_layers(rng, n, m, dtype=np.float64):
     return normal(rng, dtype, (n, 3), (3,), (3, m), (m,))
 
 
+# By hand first: they fail at once where a rule is broken.
 def test_shortcut_by_hand():
     W, P, b = np.array([[0.5, 2.0], [-1.0, 0.3]]), np.array([[1.0, 0.0], [4.0, 2.0]]), np.zeros(2)
     y, vjp = shortcut(linear, linear)(np.array([[1.0, -1.0]]), (W, b), (P, b))
@@ -37,6 +38,63 @@ def test_shortcut_by_hand():
         W_bar.tolist() == P_bar.tolist() == [[1.0, 2.0], [-1.0, -2.0]]
     )  # both paths see one x and one y_bar
     assert b_bar.tolist() == [1.0, 2.0]
+
+
+def test_pad_channels_by_hand():
+    x = np.arange(1.0, 13.0).reshape(1, 3, 2, 2)
+    y, vjp = pad_channels(x, channels=3, stride=(2, 1))
+    assert y[0].tolist() == [[[1, 2, 0], [3, 4, 0]], [[9, 10, 0], [11, 12, 0]]]
+    (x_bar,) = vjp(10 * np.arange(1.0, 13.0).reshape(1, 2, 2, 3))
+    assert x_bar[0].tolist() == [[[10, 20], [40, 50]], [[0, 0], [0, 0]], [[70, 80], [100, 110]]]
+
+
+def test_scaled_by_hand():
+    W, b = np.array([[0.5, 2.0], [-1.0, 0.3]]), np.zeros(2)
+    y, vjp = scaled(linear, lam=0.5, alpha=2)(np.array([[1.0, -1.0]]), W, b)
+    np.testing.assert_allclose(y, [[3.0 + 0.5, 3.4 - 0.5]])
+    x_bar, W_bar, b_bar = vjp(np.array([[1.0, 2.0]]))
+    np.testing.assert_allclose(x_bar, [[9.0 + 0.5, -0.8 + 1.0]])
+    assert W_bar.tolist() == [[2.0, 4.0], [-2.0, -4.0]]
+    assert b_bar.tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize(("open_", "value"), [(0.0, [[3.0, 4.0]]), (1.0, [[-2.5, 7.2]])])
+def test_a_shut_gate_is_the_skip_and_an_open_one_the_branch(open_, value):
+    W, b = np.array([[0.5, 2.0], [-1.0, 0.3]]), np.zeros(2)
+    constant = np.zeros((2, 2)), np.full(2, open_)
+    y, vjp = highway(linear, linear)(np.array([[3.0, 4.0]]), (W, b), constant)
+    np.testing.assert_allclose(y, value)
+    x_bar, (W_bar, _), (T_bar, _) = vjp(np.ones((1, 2)))
+    np.testing.assert_allclose(x_bar, [[1.0, 1.0]] if open_ == 0 else [[2.5, -0.7]])
+    np.testing.assert_allclose(W_bar, open_ * np.array([[3.0, 3.0], [4.0, 4.0]]))
+    np.testing.assert_allclose(T_bar, [[3 * -5.5, 3 * 3.2], [4 * -5.5, 4 * 3.2]])  # x.T (H(x) - x)
+
+
+def test_dropout_draws_from_its_generator_and_returns_one_gradient():
+    x, rng = np.ones((30, 40)), np.random.default_rng(0)
+    y, vjp = dropout(x, rate=0.25, rng=rng)
+    assert set(np.unique(y)) == {0, 1 / 0.75}
+    assert abs(y.mean() - 1) < 5 * np.sqrt(0.25 / 0.75 / x.size)  # five standard deviations
+    assert np.array_equal(vjp(x)[0], y)
+    assert np.array_equal(vjp(x)[0], y)
+    assert not np.array_equal(dropout(x, rate=0.25, rng=rng)[0], y)
+    assert np.array_equal(dropout(x, rate=0.25, rng=np.random.default_rng(0))[0], y)
+
+
+def test_a_kept_branch_is_the_residual_block_and_a_dropped_one_the_identity():
+    rng = np.random.default_rng(0)
+    x, y_bar = normal(rng, np.float32, (3, 4), (3, 4))
+    theta = two_layers(rng, 4, 4, np.float32)
+    kept, expected = dropped(branch(tanh), keep=True), residual(branch(tanh))
+    assert np.array_equal(kept(x, *theta)[0], expected(x, *theta)[0])
+    assert all(map(np.array_equal, kept(x, *theta)[1](y_bar), expected(x, *theta)[1](y_bar)))
+    y, vjp = dropped(branch(tanh), keep=np.bool(False))(x, *theta)
+    x_bar, *theta_bar = vjp(y_bar)
+    assert np.array_equal(y, x)
+    assert np.array_equal(x_bar, y_bar)
+    assert [(bar.shape, bar.dtype, bar.any()) for bar in theta_bar] == [
+        (v.shape, v.dtype, np.False_) for v in theta
+    ]
 
 
 @given(seeds, sizes, sizes, sizes, dtypes)
@@ -70,14 +128,6 @@ def identity(x):
     return x, lambda y_bar: (y_bar,)
 
 
-def test_pad_channels_by_hand():
-    x = np.arange(1.0, 13.0).reshape(1, 3, 2, 2)
-    y, vjp = pad_channels(x, channels=3, stride=(2, 1))
-    assert y[0].tolist() == [[[1, 2, 0], [3, 4, 0]], [[9, 10, 0], [11, 12, 0]]]
-    (x_bar,) = vjp(10 * np.arange(1.0, 13.0).reshape(1, 2, 2, 3))
-    assert x_bar[0].tolist() == [[[10, 20], [40, 50]], [[0, 0], [0, 0]], [[70, 80], [100, 110]]]
-
-
 @given(seeds, sizes, sizes, sizes, st.tuples(sizes, sizes), st.integers(0, 3), dtypes)
 def test_the_vjp_of_pad_channels_is_that_of_the_value(seed, H, W, C, stride, more, dtype):
     rng = np.random.default_rng(seed)
@@ -106,16 +156,6 @@ def test_the_vjp_of_scaled_is_that_of_the_value(seed, N, n, lam, alpha, dtype):
     rng = np.random.default_rng(seed)
     (x,) = normal(rng, dtype, (N, n))
     check_vjp(scaled(branch(tanh), lam=lam, alpha=alpha), x, *two_layers(rng, n, n, dtype), rng=rng)
-
-
-def test_scaled_by_hand():
-    W, b = np.array([[0.5, 2.0], [-1.0, 0.3]]), np.zeros(2)
-    y, vjp = scaled(linear, lam=0.5, alpha=2)(np.array([[1.0, -1.0]]), W, b)
-    np.testing.assert_allclose(y, [[3.0 + 0.5, 3.4 - 0.5]])
-    x_bar, W_bar, b_bar = vjp(np.array([[1.0, 2.0]]))
-    np.testing.assert_allclose(x_bar, [[9.0 + 0.5, -0.8 + 1.0]])
-    assert W_bar.tolist() == [[2.0, 4.0], [-2.0, -4.0]]
-    assert b_bar.tolist() == [2.0, 4.0]
 
 
 def test_scaled_keeps_the_dtype_of_x_whatever_the_factor_is():
@@ -147,18 +187,6 @@ def test_the_jacobian_of_a_highway_has_three_terms(seed, n):
     assert agree(jacobian(highway(H, T), x, theta_H, theta_T), J)
 
 
-@pytest.mark.parametrize(("open_", "value"), [(0.0, [[3.0, 4.0]]), (1.0, [[-2.5, 7.2]])])
-def test_a_shut_gate_is_the_skip_and_an_open_one_the_branch(open_, value):
-    W, b = np.array([[0.5, 2.0], [-1.0, 0.3]]), np.zeros(2)
-    constant = np.zeros((2, 2)), np.full(2, open_)
-    y, vjp = highway(linear, linear)(np.array([[3.0, 4.0]]), (W, b), constant)
-    np.testing.assert_allclose(y, value)
-    x_bar, (W_bar, _), (T_bar, _) = vjp(np.ones((1, 2)))
-    np.testing.assert_allclose(x_bar, [[1.0, 1.0]] if open_ == 0 else [[2.5, -0.7]])
-    np.testing.assert_allclose(W_bar, open_ * np.array([[3.0, 3.0], [4.0, 4.0]]))
-    np.testing.assert_allclose(T_bar, [[3 * -5.5, 3 * 3.2], [4 * -5.5, 4 * 3.2]])  # x.T (H(x) - x)
-
-
 @given(seeds, st.sampled_from([0.0, 0.3, 0.9]), dtypes)
 def test_the_vjp_of_dropout_is_that_of_the_value(seed, rate, dtype):
     (x,) = normal(np.random.default_rng(seed), dtype, (4, 5))
@@ -167,17 +195,6 @@ def test_the_vjp_of_dropout_is_that_of_the_value(seed, rate, dtype):
         return dropout(x, rate=rate, rng=np.random.default_rng(seed))
 
     check_vjp(same_mask, x, rng=np.random.default_rng(1))
-
-
-def test_dropout_draws_from_its_generator_and_returns_one_gradient():
-    x, rng = np.ones((30, 40)), np.random.default_rng(0)
-    y, vjp = dropout(x, rate=0.25, rng=rng)
-    assert set(np.unique(y)) == {0, 1 / 0.75}
-    assert abs(y.mean() - 1) < 5 * np.sqrt(0.25 / 0.75 / x.size)  # five standard deviations
-    assert np.array_equal(vjp(x)[0], y)
-    assert np.array_equal(vjp(x)[0], y)
-    assert not np.array_equal(dropout(x, rate=0.25, rng=rng)[0], y)
-    assert np.array_equal(dropout(x, rate=0.25, rng=np.random.default_rng(0))[0], y)
 
 
 def test_dropout_of_nothing_is_the_identity():
@@ -191,22 +208,6 @@ def test_what_is_dropped_leaves_no_trace():
     y, vjp = dropout(np.full(200, np.inf), rate=0.5, rng=np.random.default_rng(0))
     assert not np.isnan(y).any()
     assert not np.isnan(vjp(np.full(200, np.inf))[0]).any()
-
-
-def test_a_kept_branch_is_the_residual_block_and_a_dropped_one_the_identity():
-    rng = np.random.default_rng(0)
-    x, y_bar = normal(rng, np.float32, (3, 4), (3, 4))
-    theta = two_layers(rng, 4, 4, np.float32)
-    kept, expected = dropped(branch(tanh), keep=True), residual(branch(tanh))
-    assert np.array_equal(kept(x, *theta)[0], expected(x, *theta)[0])
-    assert all(map(np.array_equal, kept(x, *theta)[1](y_bar), expected(x, *theta)[1](y_bar)))
-    y, vjp = dropped(branch(tanh), keep=np.bool(False))(x, *theta)
-    x_bar, *theta_bar = vjp(y_bar)
-    assert np.array_equal(y, x)
-    assert np.array_equal(x_bar, y_bar)
-    assert [(bar.shape, bar.dtype, bar.any()) for bar in theta_bar] == [
-        (v.shape, v.dtype, np.False_) for v in theta
-    ]
 
 
 @given(seeds, st.booleans())

@@ -48,7 +48,7 @@ def dense(F: Rule) -> Rule:
         Fx, F_vjp = F(x, *theta, **settings)
         require.floating(x=x, Fx=Fx)
         if x.ndim == 0 or Fx.shape[:-1] != x.shape[:-1] or Fx.ndim != x.ndim:
-            raise require.misfit("F(x) of x's shape but for the last axis", x=x, Fx=Fx)
+            raise require.misfit("F(x) like x but for the last axis", x=x, Fx=Fx)
         y, cut = concat(x, Fx)
         shape, dtype = x.shape, x.dtype
 

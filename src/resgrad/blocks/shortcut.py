@@ -64,10 +64,11 @@ def shortcut(F: Rule, S: Rule) -> Rule:
 
         def vjp(y_bar: Array) -> tuple[Any, ...]:
             require.like("y_bar", y_bar, shape, dtype)
-            (F_bar, *theta_F_bar), (S_bar, *theta_S_bar) = F_vjp(y_bar), S_vjp(y_bar)
-            require.like("x_bar from F", F_bar, x_shape, dtype)
-            require.like("x_bar from S", S_bar, x_shape, dtype)
-            return F_bar + S_bar, tuple(theta_F_bar), tuple(theta_S_bar)
+            from_F, *theta_F_bar = F_vjp(y_bar)
+            from_S, *theta_S_bar = S_vjp(y_bar)
+            require.like("x_bar from F", from_F, x_shape, dtype)
+            require.like("x_bar from S", from_S, x_shape, dtype)
+            return from_F + from_S, tuple(theta_F_bar), tuple(theta_S_bar)
 
         return Fx + Sx, vjp
 
@@ -238,11 +239,11 @@ def highway(H: Rule, T: Rule) -> Rule:
 
         def vjp(y_bar: Array) -> tuple[Any, ...]:
             require.like("y_bar", y_bar, shape, dtype)
-            through_H, *theta_H_bar = H_vjp(y_bar * gate)
-            through_gate, *theta_T_bar = T_vjp(y_bar * change)
-            require.like("x_bar from H", through_H, shape, dtype)
-            require.like("x_bar from T", through_gate, shape, dtype)
-            x_bar = through_H + y_bar * (1 - gate) + through_gate
+            from_H, *theta_H_bar = H_vjp(y_bar * gate)
+            from_T, *theta_T_bar = T_vjp(y_bar * change)
+            require.like("x_bar from H", from_H, shape, dtype)
+            require.like("x_bar from T", from_T, shape, dtype)
+            x_bar = from_H + y_bar * (1 - gate) + from_T
             return x_bar, tuple(theta_H_bar), tuple(theta_T_bar)
 
         return Hx * gate + x * (1 - gate), vjp
