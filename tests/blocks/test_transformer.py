@@ -2,7 +2,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resgrad.blocks.branch import branch
@@ -70,6 +70,7 @@ def test_the_vjp_of_the_attention_is_that_of_its_value(seed, lead, d, dtype):
 
 
 @places
+@settings(max_examples=8)  # a dozen arrays in each block, entry by entry
 @given(seeds, st.sampled_from([(3,), (2, 2)]), dtypes)
 def test_the_vjp_of_a_block_is_that_of_its_value(place, seed, lead, dtype):
     block, x, thetas = block_of(place, seed, lead, 4, dtype)
