@@ -85,7 +85,7 @@ def cifar_resnet(
     if left or n < 1:
         raise ValueError(f"depth: expected 6n + 2 with n >= 1, got {depth}")
     stem = _sequence(*_conv_norm(3, colours, width), _RELU)
-    return _network(stem, _basic, (n, n, n), width, width, shortcut, classes)
+    return _network(stem, _basic, (n, n, n), (width, width), shortcut, classes)
 
 
 def imagenet_resnet(
@@ -145,7 +145,8 @@ def imagenet_resnet(
     branch = partial(_bottleneck, stride_in=stride_in) if bottleneck else _basic
     pool = (partial(max_pool2d, size=3, stride=2, padding=1), ())
     stem = _sequence(*_conv_norm(7, colours, width, 2), _RELU, pool)
-    return _network(stem, branch, numbers, width, width * (4 if bottleneck else 1), shortcut, classes)
+    widths = (width, 4 * width if bottleneck else width)
+    return _network(stem, branch, numbers, widths, shortcut, classes)
 
 
 def initial(shapes: Shapes, *, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> tuple[Any, ...]:
@@ -215,32 +216,37 @@ def _network(
     stem: _Layer,
     branch: Callable[[int, int, int], tuple[_Layer, ...]],
     numbers: tuple[int, ...],
-    width: int,
-    output: int,
+    widths: tuple[int, int],
     shortcut: str,
     classes: int,
 ) -> Network:
-    """Stages of blocks between stem and head: widths double, and the first block of all but the first halves sides."""
-    layers, c = [stem], width
+    """Stages of blocks between stem and head; widths are those in the first stage, of the branch and of the stream."""
+    layers, c = [stem], widths[0]
     for stage, number in enumerate(numbers):
-        w, m = width * 2**stage, output * 2**stage
+        w, m = (width * 2**stage for width in widths)
         for i in range(number):
-            stride = 2 if stage and not i else 1
+            stride = 2 if stage > 0 and i == 0 else 1
             layers.append(_block(branch(c, w, stride), c, m, stride, shortcut))
             c = m
-    layers.append(_sequence((global_avg_pool2d, ()), (linear, ((c, classes), (classes,)))))
+    head: _Layer = (linear, ((c, classes), (classes,)))
+    layers.append(_sequence((global_avg_pool2d, ()), head))
     blocks, shapes = zip(*layers, strict=True)
     return blocks, shapes
 
 
 def _block(branch: tuple[_Layer, ...], c: int, m: int, stride: int, shortcut: str) -> _Layer:
-    """The block of the paper: the ReLU stands after the addition."""
+    """The block of the paper, from c to m channels: the ReLU stands after the addition."""
     F, F_shapes = _sequence(*branch)
     if c == m and stride == 1:
         return _sequence((residual(F), F_shapes), _RELU)
-    padded: _Layer = (partial(pad_channels, channels=m, stride=stride), ())
-    S, S_shapes = padded if shortcut == "zero-pad" else _sequence(*_conv_norm(1, c, m, stride))
+    S, S_shapes = _skip(c, m, stride, shortcut)
     return _sequence((add_shortcut(F, S), (F_shapes, S_shapes)), _RELU)
+
+
+def _skip(c: int, m: int, stride: int, shortcut: str) -> _Layer:
+    if shortcut == "zero-pad":
+        return partial(pad_channels, channels=m, stride=stride), ()
+    return _sequence(*_conv_norm(1, c, m, stride))
 
 
 def _basic(c: int, w: int, stride: int) -> tuple[_Layer, ...]:
