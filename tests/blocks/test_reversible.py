@@ -170,7 +170,7 @@ couplings = pytest.mark.parametrize("make", [coupling, uncouple])
 def test_a_branch_of_another_shape_is_refused(make):
     x1, x2, theta = arguments(0, 1, 3, 2, 4)
     wrong = (theta[1], theta[0])
-    with pytest.raises(ValueError, match=r"expected x \(N, n\), W \(n, m\)"):
+    with pytest.raises(ValueError, match=r"expected x \(N, n\) or \(N, ..., n\), W \(n, m\)"):
         make(layer, layer)(x1, x2, *wrong)
     column = (np.ones((4, 1)), np.ones(1))  # numpy would broadcast it
     with pytest.raises(ValueError, match=r"what F returns: expected shape \(3, 2\), got \(3, 1\)"):
