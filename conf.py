@@ -24,14 +24,21 @@ extensions = [
     "sphinxcontrib.bibtex",
     "check_directives",
     "equations",
+    "exports",
     "mathml",
     "notation_table",
     "page_keys",
+    "page_tools",
     "pictures",
     "source_code",
 ]
 exclude_patterns = ["_*"]
 source_suffix = {".md": "myst-nb"}
+# The site's public addresses. Unset, the links that need one are left out and a notebook installs from the checkout:
+# site, where the pages stand; repository, where the source and the issues are; colab and binder, what opens a
+# notebook there, with {page} for its name.
+public_addresses: dict[str, str] = {}
+summary = "How gradients are back-propagated through y = F(x) + x: derived, executed and checked."
 nitpicky = True
 # The types in docstrings are words ("(N, n) array"), not links; links to our own names are checked.
 nitpick_ignore_regex = [("py:class", r"(?!resgrad\.).*")]
@@ -73,7 +80,7 @@ html_css_files = ["css/resgrad.css"]
 html_favicon = "docs/_static/favicon.svg"
 html_show_sphinx = False
 html_show_search_summary = False
-html_copy_source = False
+html_copy_source = True  # the source that a page links to
 html_last_updated_fmt = None
 
 

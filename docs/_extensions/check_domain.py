@@ -98,6 +98,13 @@ def domain_of(env: BuildEnvironment) -> CheckDomain:
     return domain
 
 
+def equation_number(env: BuildEnvironment, label: str) -> str:
+    """The number of an equation, as all pages together count it; empty if it has none."""
+    display = domain_of(env).displays.get(label)
+    numbers = env.toc_fignumbers.get(display["docname"], {}).get("displaymath", {}) if display else {}
+    return ".".join(map(str, numbers.get(f"equation-{label}", ())))
+
+
 @cache
 def equation_links(qualified: str) -> list[str]:
     """The equations that the docstring of ``package.module.function`` links to."""

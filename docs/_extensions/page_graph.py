@@ -1,0 +1,56 @@
+"""Which page rests on which: collected from what the equations rest on, typed by nobody."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sphinx.environment import BuildEnvironment
+
+from check_domain import domain_of
+
+#: So many pages are named on each side of a page.
+SHOWN = 4
+
+
+def reading_order(env: BuildEnvironment) -> list[str]:
+    """All pages, each followed by those below it in its table of contents."""
+
+    def below(docname: str) -> Iterator[str]:
+        yield docname
+        for child in env.toctree_includes.get(docname, []):
+            yield from below(child)
+
+    return list(dict.fromkeys(below(env.config.root_doc)))
+
+
+def edges(env: BuildEnvironment) -> dict[str, Counter[str]]:
+    """How many equations of a page rest on each earlier page: page -> earlier page -> count."""
+    domain, place = domain_of(env), {name: index for index, name in enumerate(reading_order(env))}
+    found: dict[str, Counter[str]] = {}
+    for label, display in domain.displays.items():
+        page = display["docname"]
+        pages = {domain.displays[other]["docname"] for other in domain.rests_on(label)}
+        earlier = [other for other in pages if place.get(other, 0) < place.get(page, 0)]
+        found.setdefault(page, Counter()).update(earlier)
+    return found
+
+
+def needs(env: BuildEnvironment) -> dict[str, list[str]]:
+    """The pages that each page rests on most, in the order of reading."""
+    order = reading_order(env)
+    return {
+        page: sorted((other for other, _ in counts.most_common(SHOWN)), key=order.index)
+        for page, counts in ((page, Counter(dict(sorted(c.items())))) for page, c in edges(env).items())
+    }
+
+
+def leads_to(env: BuildEnvironment) -> dict[str, list[str]]:
+    """The pages of which the largest share rests on each page, in the order of reading."""
+    order, found = reading_order(env), edges(env)
+    result = {}
+    for page in order:
+        weight = {other: counts[page] / counts.total() for other, counts in found.items() if counts[page]}
+        most = sorted(weight, key=lambda other: (-weight[other], order.index(other)))[:SHOWN]
+        result[page] = sorted(most, key=order.index)
+    return result

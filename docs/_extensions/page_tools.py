@@ -1,0 +1,183 @@
+"""What stands around every page: its facts below the title, its forms and its citation below the text.
+
+Facts: minutes of reading, the pages that it rests on and those that rest on it. Forms: notebook, script, Markdown,
+source; where the site has public addresses, also the links that edit it, report it or open it elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+import page_graph
+from exports import has_code
+from folds import details
+
+#: Words a minute, and seconds for an equation or a figure that is read with care.
+_WORDS, _SECONDS = 230, 8
+
+
+def minutes(doctree: nodes.document) -> int:
+    """How long a page takes to read: its words outside of folds and code, its equations and figures."""
+    words = seconds = 0
+    for node in doctree.findall(nodes.Element):
+        if any(isinstance(parent, details) for parent in _parents(node)):
+            continue
+        if isinstance(node, nodes.math_block | nodes.figure) or "derivation" in node:
+            seconds += _SECONDS
+        elif isinstance(node, nodes.paragraph | nodes.title | nodes.caption | nodes.term):
+            words += len(node.astext().split())
+    return max(1, math.ceil(words / _WORDS + seconds / 60))
+
+
+def _parents(node: nodes.Node) -> Any:
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
+def add_tools(
+    app: Sphinx, docname: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Put the facts below the title and the forms below the text."""
+    if doctree is None or app.builder.name != "html" or "body" not in context:
+        return
+    head, mark, rest = context["body"].partition("</h1>")
+    if not mark:
+        return
+    facts = "" if docname == app.config.root_doc else _facts(app, docname, doctree)
+    context["body"] = head + mark + facts + rest + _tools(app, docname)
+
+
+def _facts(app: Sphinx, docname: str, doctree: nodes.document) -> str:
+    parts = [f"{minutes(doctree)} min"]
+    for words, pages in (("needs", _graph(app)[0]), ("leads to", _graph(app)[1])):
+        if found := pages.get(docname):
+            parts.append(f"{words} " + ", ".join(_link(app, docname, page) for page in found))
+    return f'<p class="page-facts">{" · ".join(parts)}</p>'
+
+
+def _graph(app: Sphinx) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """What pages need and lead to, worked out once a build (and process)."""
+    if not hasattr(app, "resgrad_graph"):
+        app.resgrad_graph = page_graph.needs(app.env), page_graph.leads_to(app.env)  # type: ignore[attr-defined]
+    graph: tuple[dict[str, list[str]], dict[str, list[str]]] = app.resgrad_graph  # type: ignore[attr-defined]
+    return graph
+
+
+def _link(app: Sphinx, docname: str, page: str) -> str:
+    title = escape(app.env.titles[page].astext())
+    return f'<a href="{app.builder.get_relative_uri(docname, page)}" title="{title}">{_name(page)}</a>'
+
+
+def _name(page: str) -> str:
+    """A page's short name: its stem, or its folder's if it is the folder's first page."""
+    path = Path(page)
+    return (path.parent if path.name == "index" and path.parent.name else path).name
+
+
+def _tools(app: Sphinx, docname: str) -> str:
+    forms = "".join(
+        f'<li><a href="{escape(address)}">{words}</a></li>' for words, address in _forms(app, docname)
+    )
+    changed = last_changed(app.confdir, _source(app, docname))
+    dated = f"<p>Last changed {changed}.</p>" if changed else ""
+    return (
+        '<aside class="page-tools" aria-label="This page in other forms">'
+        f"<ul>{forms}</ul>{dated}"
+        f"<details><summary>Cite this page</summary><pre>{escape(bibtex(app, docname))}</pre></details></aside>"
+    )
+
+
+def _forms(app: Sphinx, docname: str) -> list[tuple[str, str]]:
+    """The forms of a page and their addresses."""
+    name = Path(docname).name
+    top = "../" * docname.count("/")
+    found = [("Markdown", f"{name}.md"), ("Source", f"{top}_sources/{docname}.md.txt")]
+    if has_code(app.env, docname):
+        found = [("Notebook", f"{name}.ipynb"), ("Python", f"{name}.py"), *found]
+        addresses = app.config.public_addresses
+        for words in ("Colab", "Binder"):
+            if opener := addresses.get(words.lower()):
+                found.append((f"Open in {words}", opener.replace("{page}", quote(docname))))
+    return found + _on_repository(app, docname)
+
+
+def _on_repository(app: Sphinx, docname: str) -> list[tuple[str, str]]:
+    repository = app.config.public_addresses.get("repository")
+    if not repository:
+        return []
+    about = {"title": f"On the page {docname} ({app.config.release})"}
+    return [
+        ("Edit", f"{repository}/edit/main/{_source(app, docname)}"),
+        ("Report an error", f"{repository}/issues/new?{urlencode(about, quote_via=quote)}"),
+    ]
+
+
+def _source(app: Sphinx, docname: str) -> str:
+    """The page's file, from the top of the project."""
+    path = Path(app.env.doc2path(docname))
+    return path.relative_to(app.confdir).as_posix() if path.is_relative_to(app.confdir) else path.name
+
+
+def bibtex(app: Sphinx, docname: str) -> str:
+    """An entry for a bibliography; it names the version, and the address where the site has one."""
+    site = app.config.public_addresses.get("site", "").rstrip("/")
+    key = docname.removesuffix("/index").replace("/", "-")
+    fields = {
+        "author": f"{{{app.config.author}}}",
+        "title": app.env.titles[docname].astext(),
+        "howpublished": f"{app.config.project}, version {app.config.release}",
+        "year": app.config.copyright[:4],
+        **({"url": f"{site}/{docname}.html"} if site else {}),
+    }
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    return f"@misc{{resgrad-{key},\n{lines}\n}}"
+
+
+def last_changed(top: Path | str, source: str) -> str:
+    """The day of the last commit that changed a file; empty without a full history."""
+    return _days(str(top)).get(source, "")
+
+
+@cache
+def _days(top: str) -> dict[str, str]:
+    """File -> day of its last commit, read in one go."""
+    if _git(top, "rev-parse", "--is-shallow-repository").strip() != "false":
+        return {}
+    days: dict[str, str] = {}
+    for block in _git(top, "log", "--format=%x00%cs", "--name-only", "--relative", "--", "docs").split("\0")[1:]:
+        day, *files = block.split("\n")
+        for file in filter(None, files):
+            days.setdefault(file, day)
+    return days
+
+
+def _git(top: str, *arguments: str) -> str:
+    try:
+        return subprocess.run(["git", *arguments], cwd=top, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def report_address(env: BuildEnvironment, tag: str) -> str:
+    """Where an error in an equation is reported; empty if the site has no repository."""
+    repository = env.config.public_addresses.get("repository")
+    title = urlencode({"title": f"Error in equation {tag} ({env.config.release})"}, quote_via=quote)
+    return f"{repository}/issues/new?{title}" if repository else ""
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add the tools when a page is written, after its other forms."""
+    app.setup_extension("exports")
+    app.connect("html-page-context", add_tools)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
