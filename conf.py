@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sphinx.application import Sphinx
 
@@ -30,7 +31,11 @@ extensions = [
     "page_keys",
     "page_tools",
     "pictures",
+    "previews",
+    "site_files",
     "source_code",
+    "notfound.extension",
+    "sphinx_copybutton",
 ]
 exclude_patterns = ["_*"]
 source_suffix = {".md": "myst-nb"}
@@ -38,6 +43,10 @@ source_suffix = {".md": "myst-nb"}
 # site, where the pages stand; repository, where the source and the issues are; colab and binder, what opens a
 # notebook there, with {page} for its name.
 public_addresses: dict[str, str] = {}
+notfound_urls_prefix = urlsplit(public_addresses.get("site", "")).path.rstrip("/") + "/"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 summary = "How gradients are back-propagated through y = F(x) + x: derived, executed and checked."
 nitpicky = True
 # The types in docstrings are words ("(N, n) array"), not links; links to our own names are checked.

@@ -67,7 +67,7 @@ class Checked(SphinxDirective):
         record, docname = _record(fields), self.env.current_document.docname
         entry = {**fields, "sentence": record.sentence(), "docname": docname}
         domain_of(self.env).note_record(entry)
-        fold = details("", classes=["check"], check=record.label)
+        fold = details("", classes=["check"], check=record.label, ids=[f"check-{record.label}"])
         fold += summary(
             "",
             "",

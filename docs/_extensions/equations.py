@@ -22,6 +22,7 @@ import tags
 from check_domain import CheckDomain, domain_of
 from folds import details, summary
 from mathml import to_mathml
+from page_tools import report_address
 
 _TAGGED = "t/{}"
 
@@ -111,6 +112,13 @@ class _Linker:
         uri = self.app.builder.get_relative_uri(self.docname, _TAGGED.format(tag))
         return nodes.reference("", tag, refuri=uri, internal=True, classes=["tag"])
 
+    def about_check(self, label: str) -> list[nodes.Node]:
+        """The check's own address and, where the site has a repository, the place for what is wrong with it."""
+        links: list[nodes.Node] = [nodes.reference("", "Link to this check", refid=f"check-{label}", internal=True)]
+        if report := report_address(self.app.env, self.tags[label].tag):
+            links.append(nodes.reference("", "Error in this equation?", refuri=report))
+        return _joined(links)
+
     def code(self, qualified: str) -> nodes.Node:
         """The function's name, linked to its reference entry."""
         name = qualified.rpartition(".")[2]
@@ -128,6 +136,7 @@ def _fill_fold(fold: nodes.Element, domain: CheckDomain, link: _Linker) -> None:
     line += [nodes.Text(" "), link.tag(label)]
     for heading, items in _relations(domain, label, link):
         fold += nodes.paragraph("", f"{heading} ", *_joined(items), classes=["relations"])
+    fold += nodes.paragraph("", "", *link.about_check(label), classes=["relations"])
 
 
 def _relations(domain: CheckDomain, label: str, link: _Linker) -> Iterator[tuple[str, list[nodes.Node]]]:

@@ -1,4 +1,4 @@
-"""Beside each page the same page as Markdown, as a notebook and as a plain script; for the site, ``llms.txt``.
+"""Beside each page the same page as Markdown, as a notebook and as a plain script.
 
 A check becomes a cell of plain code: its examples as assertions, its equation and near misses as comments. So a
 notebook needs the library and its laboratory, nothing of the site. Cells have ids made from what they hold.
@@ -22,7 +22,6 @@ from sphinx.environment import BuildEnvironment
 
 from check_domain import domain_of, equation_number
 from markdown_export import markdown, plain_tex
-from page_graph import reading_order
 from reader import notebook_of
 
 _GLUE = "from myst_nb import glue"
@@ -48,7 +47,10 @@ def export_page(
         return
     path = Path(app.outdir, docname)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path.with_suffix(".md"), markdown(doctree, partial(_to_markdown, app, docname), partial(_number, app.env)))
+    _write(
+        path.with_suffix(".md"),
+        markdown(doctree, partial(_to_markdown, app, docname), partial(_number, app.env)),
+    )
     if _cells_of(app.env, docname):
         cells = list(_cells(app, docname, doctree))
         _write(path.with_suffix(".ipynb"), json.dumps(_notebook(cells), indent=1, ensure_ascii=False) + "\n")
@@ -214,7 +216,9 @@ def _cell(is_code: bool, source: str, identity: str) -> dict[str, Any]:
 
 def _id(source: str, name: str, taken: set[str]) -> str:
     """An id that stays as long as the cell does: the check's label, or a hash of what stands in it."""
-    start = name if name.startswith("check-") else f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:10]}"
+    start = (
+        name if name.startswith("check-") else f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:10]}"
+    )
     identity, again = start[:60], 1
     while identity in taken:
         again += 1
@@ -229,28 +233,18 @@ def _script(cells: Iterable[Cell]) -> str:
     for is_code, source, _ in _merged(cells):
         if is_code:
             # Pip is called by a line that only IPython knows.
-            parts.append("# %%\n" + re.sub(r"^( *)%pip (.*)$", r"\1raise  # pip \2", source, flags=re.MULTILINE))
+            parts.append(
+                "# %%\n" + re.sub(r"^( *)%pip (.*)$", r"\1raise  # pip \2", source, flags=re.MULTILINE)
+            )
         else:
-            parts.append("# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in source.splitlines()))
+            parts.append(
+                "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in source.splitlines())
+            )
     return "\n\n".join(parts) + "\n"
-
-
-def write_llms(app: Sphinx, exception: Exception | None) -> None:
-    """Write ``llms.txt``: what the site is and where the Markdown of each page lies, in the order of reading."""
-    if exception is not None or app.builder.name != "html":
-        return
-    env, site = app.env, app.config.public_addresses.get("site", "").rstrip("/")
-    lines = [f"# {app.config.project}", "", f"> {app.config.summary}", "", "## Pages", ""]
-    for docname in reading_order(env):
-        address = f"{site}/{docname}.md" if site else f"{docname}.md"
-        lines.append(f"- [{env.titles[docname].astext()}]({address})")
-    _write(Path(app.outdir, "llms.txt"), "\n".join(lines) + "\n")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write the forms with the pages."""
     app.add_config_value("public_addresses", {}, "html", dict)
-    app.add_config_value("summary", "", "html", str)
     app.connect("html-page-context", export_page)
-    app.connect("build-finished", write_llms)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

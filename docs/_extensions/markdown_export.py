@@ -28,7 +28,15 @@ class Voice(NamedTuple):
 
 _COLOURED = re.compile(r"\\(?:skippath|branch)(?=\{)")
 #: Shown nowhere in text.
-_SILENT = (nodes.comment, nodes.target, nodes.raw, nodes.colspec, addnodes.index, addnodes.toctree, nodes.image)
+_SILENT = (
+    nodes.comment,
+    nodes.target,
+    nodes.raw,
+    nodes.colspec,
+    addnodes.index,
+    addnodes.toctree,
+    nodes.image,
+)
 _QUOTED = (nodes.block_quote, nodes.definition, addnodes.desc_content, nodes.field_body)
 
 
@@ -91,7 +99,9 @@ def _special(node: nodes.Element, voice: Voice) -> str | None:
             return f"$$\n{plain_tex(node.astext())}{_number(node, voice)}\n$$"
         case "derivation":
             rows = [_step(step, voice) for step in node.children]
-            return "\n".join(["$$", r"\begin{aligned}", *rows, rf"\end{{aligned}}{_number(node, voice)}", "$$"])
+            return "\n".join(
+                ["$$", r"\begin{aligned}", *rows, rf"\end{{aligned}}{_number(node, voice)}", "$$"]
+            )
         case "literal_block" | "doctest_block":
             language = node.get("language", "python")
             return f"```{'' if language == 'none' else language}\n{node.astext().rstrip()}\n```"
@@ -139,7 +149,7 @@ def _list(node: nodes.Element, voice: Voice, level: int) -> str:
     items = []
     for number, item in enumerate(node.children, start=node.get("start", 1)):
         mark = f"{number}. " if ordered else "- "
-        body = "\n\n".join(b for b in _children(item, voice, level) if b)
+        body = "\n\n".join(b for b in _blocks(item, voice, level) if b)
         items.append(mark + body.replace("\n", "\n" + " " * len(mark)))
     return "\n".join(items)
 

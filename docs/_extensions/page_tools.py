@@ -89,7 +89,7 @@ def _tools(app: Sphinx, docname: str) -> str:
     forms = "".join(
         f'<li><a href="{escape(address)}">{words}</a></li>' for words, address in _forms(app, docname)
     )
-    changed = last_changed(app.confdir, _source(app, docname))
+    changed = last_changed(app.confdir, source_file(app, docname))
     dated = f"<p>Last changed {changed}.</p>" if changed else ""
     return (
         '<aside class="page-tools" aria-label="This page in other forms">'
@@ -118,12 +118,12 @@ def _on_repository(app: Sphinx, docname: str) -> list[tuple[str, str]]:
         return []
     about = {"title": f"On the page {docname} ({app.config.release})"}
     return [
-        ("Edit", f"{repository}/edit/main/{_source(app, docname)}"),
+        ("Edit", f"{repository}/edit/main/{source_file(app, docname)}"),
         ("Report an error", f"{repository}/issues/new?{urlencode(about, quote_via=quote)}"),
     ]
 
 
-def _source(app: Sphinx, docname: str) -> str:
+def source_file(app: Sphinx, docname: str) -> str:
     """The page's file, from the top of the project."""
     path = Path(app.env.doc2path(docname))
     return path.relative_to(app.confdir).as_posix() if path.is_relative_to(app.confdir) else path.name
@@ -155,7 +155,9 @@ def _days(top: str) -> dict[str, str]:
     if _git(top, "rev-parse", "--is-shallow-repository").strip() != "false":
         return {}
     days: dict[str, str] = {}
-    for block in _git(top, "log", "--format=%x00%cs", "--name-only", "--relative", "--", "docs").split("\0")[1:]:
+    for block in _git(top, "log", "--format=%x00%cs", "--name-only", "--relative", "--", "docs").split("\0")[
+        1:
+    ]:
         day, *files = block.split("\n")
         for file in filter(None, files):
             days.setdefault(file, day)

@@ -1,0 +1,77 @@
+"""Previews of equations: what a link to an equation shows on hover and focus stands in the page since the build."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+from check_domain import domain_of, equation_number
+from folds import details
+from mathml import to_mathml
+
+_ANCHOR = "equation-"
+
+
+def mark_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Name, at each link in the text, the equation that it goes to; lists of relations stay as they are."""
+    for link in doctree.findall(nodes.reference):
+        label = _label(link)
+        if label in domain_of(app.env).displays and not _in_fold(link):
+            link["preview"] = label
+
+
+def _label(link: nodes.reference) -> str:
+    target = link.get("refid") or str(link.get("refuri", "")).rpartition("#")[2]
+    return target.removeprefix(_ANCHOR) if target.startswith(_ANCHOR) else ""
+
+
+def _in_fold(node: nodes.Node) -> bool:
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, details):
+            return True
+    return False
+
+
+def add_previews(
+    app: Sphinx, docname: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Put the previews behind the text of a page, and mark the links that have one."""
+    if doctree is None or app.builder.name != "html" or "body" not in context:
+        return
+    labels = sorted({link["preview"] for link in doctree.findall(nodes.reference) if "preview" in link})
+    body = _attributed(context["body"], labels)
+    context["body"] = body + "".join(
+        f'<template id="preview-{label}">{preview(app.env, label)}</template>' for label in labels
+    )
+    if labels:
+        app.add_js_file("js/previews.js", loading_method="defer")
+
+
+def _attributed(body: str, labels: list[str]) -> str:
+    """The page's HTML with the label at each link that has a preview."""
+    for label in labels:
+        link = re.compile(rf'(<a class="reference internal") (href="[^"]*#{_ANCHOR}{re.escape(label)}">)')
+        body = link.sub(rf'\1 data-preview="{label}" \2', body)
+    return body
+
+
+def preview(env: BuildEnvironment, label: str) -> str:
+    """An equation with its number and the title of its page."""
+    display = domain_of(env).displays[label]
+    tex = display["tex"]
+    if display["kind"] == "derivation":
+        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+    where = env.titles[display["docname"]].astext()
+    return f"{to_mathml(tex, display=True)}<p>({equation_number(env, label)}) {where}</p>"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Mark the links and add the previews."""
+    app.connect("doctree-resolved", mark_links, priority=400)
+    app.connect("html-page-context", add_previews)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
