@@ -114,7 +114,9 @@ class _Linker:
 
     def about_check(self, label: str) -> list[nodes.Node]:
         """The check's own address and, where the site has a repository, the place for what is wrong with it."""
-        links: list[nodes.Node] = [nodes.reference("", "Link to this check", refid=f"check-{label}", internal=True)]
+        links: list[nodes.Node] = [
+            nodes.reference("", "Link to this check", refid=f"check-{label}", internal=True)
+        ]
         if report := report_address(self.app.env, self.tags[label].tag):
             links.append(nodes.reference("", "Error in this equation?", refuri=report))
         return _joined(links)

@@ -23,6 +23,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from folds import details, summary
+
 #: From this width of the window on, the wide drawing fits beside the text.
 _WIDE = "(min-width: 46rem)"
 _SIZE = re.compile(r'<svg[^>]*? width="(\d+)" height="(\d+)"|<svg[^>]*? viewBox="0 0 (\d+) (\d+)"')
@@ -53,7 +55,7 @@ class _Shown(SphinxDirective):
         figure["names"].append(nodes.fully_normalize_name(label))
         self.set_source_info(figure)
         self.state.document.note_explicit_target(figure, figure)
-        return [figure]
+        return [figure, *_numbers(content.get("data", []))]
 
     def shown(self, label: str, content: dict[str, Any]) -> nodes.Element:
         """Return the node of the picture itself."""
@@ -66,6 +68,34 @@ class _Shown(SphinxDirective):
         if rest:
             parts += [nodes.Text(" "), *self.parse_inline(rest)[0]]
         return nodes.caption(text, "", *parts)
+
+
+def _numbers(panels: list[dict[str, Any]]) -> list[nodes.Node]:
+    """The numbers of a plot as a table for each panel, folded."""
+    tables = [part for panel in panels if panel["rows"] for part in _titled(panel)]
+    if not tables:
+        return []
+    line = summary("", "", nodes.Text("The numbers of this figure"))
+    return [details("", line, *tables, classes=["figure-numbers"])]
+
+
+def _titled(panel: dict[str, Any]) -> list[nodes.Node]:
+    # Not the table's own title, which would give it a number.
+    title = [nodes.paragraph("", panel["title"])] if panel["title"] else []
+    return [*title, _table(panel)]
+
+
+def _table(panel: dict[str, Any]) -> nodes.table:
+    spread = any(row[3] for row in panel["rows"])
+    heads = ["Series", panel["x"] or "x", panel["y"] or "y", *(["10 %", "90 %"] if spread else [])]
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
+    group += nodes.thead("", _row(heads))
+    group += nodes.tbody("", *(_row(row[: len(heads)]) for row in panel["rows"]))
+    return nodes.table("", group)
+
+
+def _row(cells: list[str]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", nodes.Text(cell))) for cell in cells))
 
 
 class Plotted(_Shown):

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from resgrad.lab.labels import superscript
 from resgrad.lab.palette import PALETTE, SERIES, inks_of
+from resgrad.lab.series import note_series, rows, series_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ Draw = Callable[[Any, int], None]
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the site: two drawings in stand-in colours, its label, alternative text and caption."""
+    """A figure of the site: two drawings in stand-in colours, its label, words, and the numbers of its panels."""
 
     label: str
     wide: str
@@ -48,12 +49,14 @@ class Figure:
     alt: str
     caption: str
     fence: str = "plotted"
+    data: tuple[dict[str, Any], ...] = ()
 
     def payload(self) -> dict[str, Any]:
         """Return what the fence carries: the drawings, what to replace their colours by, and the words."""
         drawings = {"wide": self.wide, "narrow": self.narrow}
         inks = inks_of(self.wide + self.narrow)
-        return {"alt": self.alt, "caption": self.caption, "inks": inks, "svg": drawings}
+        words = {"alt": self.alt, "caption": self.caption}
+        return {**words, "inks": inks, "svg": drawings, "data": list(self.data)}
 
     def svg(self) -> str:
         """Return the wide drawing in its light inks, as a picture that stands by itself."""
@@ -145,13 +148,9 @@ def figure(
     """
     check_words(label, alt, caption)
     wide, (narrow, height) = sizes
-    return Figure(
-        label,
-        _drawn(label, draw, panels, wide, across=True),
-        _drawn(label, draw, panels, (narrow, height * len(panels)), across=False),
-        alt,
-        caption,
-    )
+    drawing, data = _drawn(label, draw, panels, wide, across=True)
+    small, _ = _drawn(label, draw, panels, (narrow, height * len(panels)), across=False)
+    return Figure(label, drawing, small, alt, caption, data=data)
 
 
 def check_words(label: str, alt: str, caption: str) -> None:
@@ -163,7 +162,9 @@ def check_words(label: str, alt: str, caption: str) -> None:
             raise ValueError(f"{label} has no {name}")
 
 
-def _drawn(label: str, draw: Draw, panels: Sequence[Panel], size: tuple[int, int], *, across: bool) -> str:
+def _drawn(
+    label: str, draw: Draw, panels: Sequence[Panel], size: tuple[int, int], *, across: bool
+) -> tuple[str, Any]:
     import matplotlib as mpl
     from matplotlib.figure import Figure as Canvas
 
@@ -180,7 +181,11 @@ def _drawn(label: str, draw: Draw, panels: Sequence[Panel], size: tuple[int, int
             _require_room(label, axes, size)
         written = io.StringIO()
         canvas.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _tidied(written.getvalue(), size)
+    return _tidied(written.getvalue(), size), tuple(map(_data, grid, panels))
+
+
+def _data(axes: Axes, panel: Panel) -> dict[str, Any]:
+    return {"title": panel.title, "x": panel.x, "y": panel.y, "rows": rows(series_of(axes))}
 
 
 def _style(label: str) -> Any:
@@ -250,6 +255,11 @@ def line(
     label : str
         Stands at the end of the line.
     """
+    note_series(axes, label, x, y)
+    _curve(axes, x, y, role, shade, label)
+
+
+def _curve(axes: Axes, x: ArrayLike, y: ArrayLike, role: str, shade: int, label: str) -> None:
     (drawn,) = axes.plot(x, y, color=colour(role, shade))
     if role == "gradient":
         drawn.set_linestyle((0, (3.5, 2)))  # in widths of the line: 7 and 4 px
@@ -274,6 +284,7 @@ def points(
         Stands at the last point.
     """
     low, median, high = np.quantile(np.asarray(samples, dtype=float), (0.1, 0.5, 0.9), axis=0)
+    note_series(axes, label, x, median, low, high)
     tint = colour(role, shade)
     axes.errorbar(x, median, yerr=(median - low, high - median), fmt=_MARKERS.get(role, "o"), color=tint,
                   markersize=6, markeredgewidth=0, elinewidth=1.5, capsize=3, capthick=1.5)  # fmt: skip
@@ -294,8 +305,9 @@ def band(
         As for ``line``.
     """
     low, median, high = np.quantile(np.asarray(samples, dtype=float), (0.1, 0.5, 0.9), axis=0)
+    note_series(axes, label, x, median, low, high)
     axes.fill_between(np.asarray(x), low, high, color=colour(role, shade), alpha=0.16, linewidth=0)
-    line(axes, x, median, role=role, shade=shade, label=label)
+    _curve(axes, x, median, role, shade, label)
 
 
 def note(axes: Axes, x: float, y: float, text: str, *, role: str = "muted", ha: str = "left") -> None:
