@@ -19,7 +19,7 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
         return
     top = Path(app.outdir)
     (top / "llms.txt").write_text(llms(app), "utf-8")
-    for file in app.config.bibtex_bibfiles:
+    for file in getattr(app.config, "bibtex_bibfiles", []):
         shutil.copyfile(Path(app.srcdir, file), top / Path(file).name)
     if site := address(app):
         (top / "sitemap.xml").write_text(sitemap(app, site), "utf-8")
