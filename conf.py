@@ -33,6 +33,7 @@ extensions = [
     "page_tools",
     "pictures",
     "previews",
+    "results_map",
     "site_files",
     "source_code",
     "notfound.extension",
