@@ -88,7 +88,7 @@ def _drawn(app: Sphinx, places: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
     """A curve from the right edge of one box to the left edge of another, or around boxes of one column."""
     (a, b), (c, d) = start, end
-    b, d = b + _HIGH / 2, d + _HIGH / 2
+    b, d = b + _HIGH // 2, d + _HIGH // 2
     if a == c:
         return f'<path d="M{a + _WIDE} {b}C{a + _WIDE + 24} {b} {a + _WIDE + 24} {d} {c + _WIDE} {d}"/>'
     return f'<path d="M{a + _WIDE} {b}C{(a + _WIDE + c) / 2} {b} {(a + _WIDE + c) / 2} {d} {c} {d}"/>'
