@@ -51,19 +51,19 @@ def test_the_numbers_are_those_of_the_parts(seed, L, N, n, dtype):
     xs = [x]
     for block, theta in zip(blocks, thetas, strict=True):
         xs.append(block(xs[-1], *theta)[0])
-    bars = [stack(*blocks[l:])(xs[l], *thetas[l:])[1](y_bar)[0].astype(float) for l in range(L + 1)]
+    bars = [stack(*blocks[i:])(xs[i], *thetas[i:])[1](y_bar)[0].astype(float) for i in range(L + 1)]
     assert agree(flow.lengths, np.array([np.sqrt((bar**2).sum()) for bar in bars]))
-    for l in range(L):
-        skip, part = bars[l + 1], bars[l] - bars[l + 1]
+    for i in range(L):
+        skip, part = bars[i + 1], bars[i] - bars[i + 1]
         # The difference is rounded in the dtype of the gradient.
-        slack = 8 * np.finfo(dtype).eps * (np.linalg.norm(bars[l]) + np.linalg.norm(skip))
-        assert abs(flow.branch[l] - np.linalg.norm(part)) <= slack
+        slack = 8 * np.finfo(dtype).eps * (np.linalg.norm(bars[i]) + np.linalg.norm(skip))
+        assert abs(flow.branch[i] - np.linalg.norm(part)) <= slack
         size = np.linalg.norm(skip) + np.linalg.norm(part)
-        assert abs(flow.share[l] * size - np.linalg.norm(part)) <= 2 * slack
-        inner = flow.cosine[l] * flow.lengths[l + 1] * flow.branch[l]
+        assert abs(flow.share[i] * size - np.linalg.norm(part)) <= 2 * slack
+        inner = flow.cosine[i] * flow.lengths[i + 1] * flow.branch[i]
         assert abs(inner - (skip * part).sum()) <= 4 * slack * np.linalg.norm(skip)
-        assert -1 <= flow.cosine[l] <= 1
-        assert 0 <= flow.share[l] <= 1
+        assert -1 <= flow.cosine[i] <= 1
+        assert 0 <= flow.share[i] <= 1
 
 
 @given(seeds, st.integers(1, 5), sizes, st.floats(1e-150, 1e150))

@@ -18,6 +18,7 @@ from resgrad.lab.optimizers import Tree, adam, linear_decay
 from resgrad.lab.training import train
 from resgrad.measure.check import jacobian
 from resgrad.measure.flow import Flow, gradient_flow, gradient_lengths
+from resgrad.rules._types import Rule
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear
 from resgrad.rules.loss import cross_entropy
@@ -83,7 +84,7 @@ class Nudge(NamedTuple):
     moved: float
 
 
-def network(setting: Setting, *, rng: np.random.Generator) -> tuple[tuple, Tree]:
+def network(setting: Setting, *, rng: np.random.Generator) -> tuple[tuple[Rule, ...], Tree]:
     """Draw a network.
 
     Parameters
@@ -236,7 +237,7 @@ def way_back(W: Array, y_bar: Array) -> tuple[Array, Array]:
     return x_bar, np.array([W_bar.T for W_bar, _ in bars[::-1]])
 
 
-def trained(kind: str, seed: int, *, blocks: int = 8, epochs: int = 8) -> tuple[Flow, Flow]:
+def trained(kind: str, seed: int, *, blocks: int = 8, epochs: int = 6) -> tuple[Flow, Flow]:
     """Train a residual network on the digits, and measure the gradient of the loss before and after.
 
     Parameters

@@ -110,9 +110,9 @@ def gains(setting: ReluSetting) -> Array:
         raise ValueError(f"flow: kind is {setting.kind!r}, expected one of {KINDS}")
     if setting.blocks < 1 or setting.width < 1:
         raise ValueError(f"flow: blocks {setting.blocks} and width {setting.width}, expected at least 1")
-    l = np.arange(1.0, setting.blocks + 1)
+    place = np.arange(1.0, setting.blocks + 1)
     if setting.kind == "decreasing":
-        return np.asarray(1 / (np.sqrt(l) * np.log(l + 1)))
+        return np.asarray(1 / (np.sqrt(place) * np.log(place + 1)))
     return np.full(setting.blocks, setting.blocks**-0.5 if setting.kind == "root" else 1.0)
 
 

@@ -5,6 +5,7 @@ back; nothing but the two gradients is needed to tell the parts apart.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,7 +125,7 @@ def gradient_flow(blocks: Sequence[Rule], x: Array, thetas: Sequence[tuple[Any, 
     for i, x_bar in enumerate(x_bars[:-1]):
         require.like(f"the gradient behind blocks[{i}], a residual block", x_bar, y_bar.shape, y_bar.dtype)
     with np.errstate(over="ignore"):  # looked for in its length
-        parts = [lower - upper for lower, upper in zip(x_bars[:-1], x_bars[1:], strict=True)]
+        parts = [lower - upper for lower, upper in pairwise(x_bars)]
     lengths = _lengths(x_bars, "the length of the gradient at x_{}")
     branch = _lengths(parts, "the branch part of the gradient of blocks[{}]")
     whole = branch / 2 + lengths[1:] / 2  # halves, so that the sum of two large lengths is not too large
