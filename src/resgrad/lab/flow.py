@@ -212,7 +212,7 @@ def mean_field(setting: TanhSetting) -> MeanField:
 
     Notes
     -----
-    Yang and Schoenholz 2017 (arXiv 1712.08969) without biases. The means over a normal variable are sums over 200 of
+    In the manner of Yang and Schoenholz 2017 (arXiv 1712.08969), without biases. The means over a normal variable are sums over 200 of
     Gauss's nodes.
     """
     _require_tanh(setting)
