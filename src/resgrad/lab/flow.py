@@ -212,8 +212,8 @@ def mean_field(setting: TanhSetting) -> MeanField:
 
     Notes
     -----
-    In the manner of Yang and Schoenholz 2017 (arXiv 1712.08969), without biases. The means over a normal variable are sums over 200 of
-    Gauss's nodes.
+    In the manner of Yang and Schoenholz 2017 (arXiv 1712.08969), without biases. The means over a normal variable
+    are sums over 200 of Gauss's nodes.
     """
     _require_tanh(setting)
     v, stream, factors = 1.0, [1.0], []
