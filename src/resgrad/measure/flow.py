@@ -30,6 +30,12 @@ class Flow(NamedTuple):
     cosine : ndarray, shape (L,)
         Of the angle between the two parts, from -1, they cancel, to 1, they pull the same way; 0 where one of
         them is zero.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> gradient_flow([residual(linear)], one, [(3 * one, one[0])], one).share.tolist()
+    [0.75]
     """
 
     lengths: Array
