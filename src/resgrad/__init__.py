@@ -12,6 +12,8 @@ _HOME = {
     "agree": "resgrad.measure.check",
     "check_vjp": "resgrad.measure.check",
     "cross_entropy": "resgrad.rules.loss",
+    "gradient_flow": "resgrad.measure.flow",
+    "gradient_lengths": "resgrad.measure.flow",
     "jacobian": "resgrad.measure.check",
     "linear": "resgrad.rules.linear",
     "relu": "resgrad.rules.activation",
