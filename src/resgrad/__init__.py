@@ -14,6 +14,7 @@ _HOME = {
     "cross_entropy": "resgrad.rules.loss",
     "jacobian": "resgrad.measure.check",
     "linear": "resgrad.rules.linear",
+    "memory": "resgrad.measure.memory",
     "relu": "resgrad.rules.activation",
     "residual": "resgrad.blocks.residual",
     "tanh": "resgrad.rules.activation",

@@ -52,7 +52,14 @@ def test_by_hand():
     np.testing.assert_allclose(two_bar[0], [[-1], [9.2]])
 
 
-@given(seeds, st.integers(1, 6), st.data(), sizes, sizes, st.sampled_from([np.float32, np.float64, np.complex128]))
+@given(
+    seeds,
+    st.integers(1, 6),
+    st.data(),
+    sizes,
+    sizes,
+    st.sampled_from([np.float32, np.float64, np.complex128]),
+)
 def test_the_bits_are_those_of_the_stack(seed, L, data, N, n, dtype):
     blocks, x, thetas = network(seed, L, N, n, dtype)
     k = data.draw(st.none() | st.integers(1, L))
@@ -123,7 +130,7 @@ def test_what_does_not_fit_is_refused():
     for bad in (0, 3, -1):
         with pytest.raises(ValueError, match=f"segments: expected from 1 to 2 for 2 blocks, got {bad}"):
             checkpoint(*blocks, segments=bad)
-    with pytest.raises(TypeError, match="segments: expected whole numbers, got 1.5"):
+    with pytest.raises(TypeError, match=r"segments: expected whole numbers, got 1\.5"):
         checkpoint(*blocks, segments=1.5)
     with pytest.raises(TypeError, match=r"blocks\[0\]: expected a rule, got list"):
         checkpoint([tanh, tanh])

@@ -1,6 +1,7 @@
 """A stack that keeps the activations of a few places only and computes the others again."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from resgrad.blocks.stack import _require_arguments, _require_blocks, stack
@@ -63,7 +64,7 @@ def checkpoint(*blocks: Rule, segments: int | None = None) -> Rule:
 
         def vjp(y_bar: Array) -> tuple[Any, ...]:
             require.like("y_bar", y_bar, shape, dtype)
-            x_bar, theta_bars = y_bar, []
+            x_bar, theta_bars = y_bar, list[Any]()
             for part, u in zip(reversed(parts), reversed(inputs), strict=True):
                 # No name for the segment's vjp: it is gone before the next segment is evaluated.
                 x_bar, *bars = stack(*blocks[part])(u, *thetas[part])[1](x_bar)
@@ -83,4 +84,4 @@ def _parts(L: int, segments: int | None) -> list[slice]:
     if not 1 <= k <= max(L, 1):
         raise ValueError(f"segments: expected from 1 to {max(L, 1)} for {L} blocks, got {k}")
     edges = [i * L // k for i in range(k + 1)]
-    return [slice(start, end) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(start, end) for start, end in pairwise(edges)]

@@ -96,11 +96,16 @@ def run(setting: Setting, seed: int) -> Errors:
     rng, chance = np.random.default_rng(seed).spawn(2)
     into = stochastic(chance) if setting.stream == "stochastic" else ROUNDINGS[setting.stream]
     x, y_bar = (short(rng.standard_normal((1, n)).astype(np.float32)) for _ in range(2))
-    weights = [short((rng.standard_normal((n, n)) / math.sqrt(n)).astype(np.float32)) for _ in range(setting.blocks)]
+    weights = [
+        short((rng.standard_normal((n, n)) / math.sqrt(n)).astype(np.float32)) for _ in range(setting.blocks)
+    ]
     found = _gradients(_block(short, into), x, weights, y_bar)
-    true = _gradients(_block(None, None), x.astype(float), [W.astype(float) for W in weights], y_bar.astype(float))
+    true = _gradients(
+        _block(None, None), x.astype(float), [W.astype(float) for W in weights], y_bar.astype(float)
+    )
     stream, gradient, weight = (
-        np.array([_distance(a, b) for a, b in zip(*both, strict=True)]) for both in zip(found, true, strict=True)
+        np.array([_distance(a, b) for a, b in zip(*both, strict=True)])
+        for both in zip(found, true, strict=True)
     )
     unchanged = [float(np.mean(a == b)) for a, b in zip(found[0][:-1], found[0][1:], strict=True)]
     return Errors(stream, gradient, weight, np.array(unchanged))
