@@ -16,6 +16,7 @@ _HOME = {
     "gradient_lengths": "resgrad.measure.flow",
     "jacobian": "resgrad.measure.check",
     "linear": "resgrad.rules.linear",
+    "memory": "resgrad.measure.memory",
     "relu": "resgrad.rules.activation",
     "residual": "resgrad.blocks.residual",
     "tanh": "resgrad.rules.activation",
