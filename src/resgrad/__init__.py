@@ -12,6 +12,7 @@ _HOME = {
     "agree": "resgrad.measure.check",
     "check_vjp": "resgrad.measure.check",
     "cross_entropy": "resgrad.rules.loss",
+    "gradient_correlation": "resgrad.measure.correlation",
     "jacobian": "resgrad.measure.check",
     "linear": "resgrad.rules.linear",
     "relu": "resgrad.rules.activation",
