@@ -167,7 +167,7 @@ def test_a_forgotten_mean_breaks_the_law(monkeypatch):
 
 
 def test_a_gradient_that_overflows_says_so():
-    setting = Setting("residual", 200, "none", 100.0, width=4, batch=4)
+    setting = Setting("residual", 200, "none", 100.0, width=32, batch=4)
     with (
         np.errstate(all="ignore"),
         pytest.raises(OverflowError, match="not finite after 200 blocks: use fewer"),
