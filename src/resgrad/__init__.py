@@ -12,6 +12,7 @@ _HOME = {
     "agree": "resgrad.measure.check",
     "check_vjp": "resgrad.measure.check",
     "cross_entropy": "resgrad.rules.loss",
+    "gradient_correlation": "resgrad.measure.correlation",
     "gradient_flow": "resgrad.measure.flow",
     "gradient_lengths": "resgrad.measure.flow",
     "jacobian": "resgrad.measure.check",
