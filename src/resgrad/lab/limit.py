@@ -29,6 +29,8 @@ SEEDS = tuple(range(1, 9))
 STEPS = 64
 
 Array = NDArray[Any]
+Arrays = tuple[Array, ...]
+Field = Callable[[float, Array], tuple[Array, Vjp]]
 
 
 class Setting(NamedTuple):
@@ -413,8 +415,8 @@ def leading_error(drawn: Draw, *, steps: int = 16) -> Values:
 
 
 def on_own_grid(
-    f: Callable[[float, Array], tuple[Array, Vjp]], state: Array, g: Array, *, blocks: int, stored: Any = None
-) -> tuple[tuple[Array, ...], tuple[Array, ...], tuple[Array, ...]]:
+    f: Field, state: Array, g: Array, *, blocks: int, stored: Any = None
+) -> tuple[Arrays, Arrays, Arrays]:
     """Solve the adjoint equation by Euler's steps from the top, which is not backpropagation.
 
     Parameters
@@ -442,8 +444,7 @@ def on_own_grid(
         xs.append(xs[-1] - v / blocks if stored is None else stored[place - 1])
         x_bars.append(x_bars[-1] + u_bar / blocks)
         W_bars.append(W_bar / blocks)
-    xs_up, x_bars_up, W_bars_up = (tuple(reversed(values)) for values in (xs, x_bars, W_bars))
-    return xs_up, x_bars_up, W_bars_up
+    return tuple(xs[::-1]), tuple(x_bars[::-1]), tuple(W_bars[::-1])
 
 
 def mismatch(contraction: float, blocks: int, seed: int, *, width: int = 8) -> Array:
