@@ -24,7 +24,8 @@ SMALL = {kind: Setting(kind, 5, 6, 7) for kind in KINDS}
 
 def by_hand(setting, seed):
     """Pre-activations of the blocks with the ReLU after the addition, from the definition."""
-    x, theta = initial(setting, rng=np.random.default_rng(seed))
+    dtype = np.float64 if setting.kind == "dominant" else np.float32
+    x, theta = initial(setting, rng=np.random.default_rng(seed), dtype=dtype)
     found = []
     for W1, b1, W2, b2 in theta:
         found.append(x + np.maximum(x @ W1 + b1, 0) @ W2 + b2)
@@ -140,3 +141,8 @@ def test_training_counts_before_and_after():
 def test_bad_settings_are_refused(experiment, setting):
     with pytest.raises(ValueError, match="mask: "):
         experiment(setting, 0)
+
+
+def test_a_stream_that_overflows_says_so():
+    with pytest.raises(ValueError, match="overflows, take fewer blocks"), np.errstate(all="ignore"):
+        run(Setting("dominant", 200, 16, 2), 0)

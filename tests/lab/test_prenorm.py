@@ -65,7 +65,7 @@ def by_hand(setting, seed):
 @every
 def test_the_lengths_are_those_of_the_definition(kind):
     setting = Setting(kind, "mlp", 4, 6)
-    for found, right in zip(run(setting, 3), by_hand(setting, 3), strict=True):
+    for found, right in zip(run(setting, 3, dtype=np.float64), by_hand(setting, 3), strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-9)
 
 
@@ -135,7 +135,7 @@ def test_a_forgotten_half_breaks_the_law(monkeypatch):
 def test_a_small_step_moves_the_output_by_the_squares_of_the_gradients(kind):
     """In proportion to the rate, to first order: a tenth of the rate, the same effect in its units."""
     setting = Setting(kind, "mlp", 4, 16)
-    one, tenth = (first_step(setting, 5, rate=rate) for rate in (1e-4, 1e-5))
+    one, tenth = first_step(setting, 5, rates=(1e-4, 1e-5))
     assert isinstance(one, Step)
     assert one.along == pytest.approx(tenth.along, rel=1e-2)
     assert one.length == pytest.approx(10 * tenth.length, rel=1e-2)
@@ -145,7 +145,7 @@ def test_a_small_step_moves_the_output_by_the_squares_of_the_gradients(kind):
 @pytest.mark.parametrize("kind", ["pre", "post", "deep"])
 def test_the_first_step_follows_its_law(kind):
     setting = Setting(kind, "mlp", 4, 64)
-    along = np.mean([step.along for step in sweep(first_step, [setting], range(60))[0]])
+    along = np.mean([step.along for (step,) in sweep(first_step, [setting], range(60))[0]])
     assert abs(along / expected_step(setting) - 1) < 0.2  # the spread of a mean over 60 is below 0.04
 
 

@@ -34,7 +34,7 @@ SEEDS = tuple(range(1, 9))
 # So many times the stream that the sign of what the branch adds decides.
 DOMINANT = 100.0
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 class Setting(NamedTuple):
@@ -130,7 +130,9 @@ def blocks_before(setting: Setting) -> tuple[Rule, ...]:
     return (residual(stack(relu, branch(relu))),) * setting.blocks
 
 
-def initial(setting: Setting, *, rng: np.random.Generator) -> tuple[Array, Tree]:
+def initial(
+    setting: Setting, *, rng: np.random.Generator, dtype: type[np.floating[Any]] = np.float64
+) -> tuple[Array, Tree]:
     """Draw an input and the parameters of the branches.
 
     Parameters
@@ -139,6 +141,8 @@ def initial(setting: Setting, *, rng: np.random.Generator) -> tuple[Array, Tree]
         Kind of stream and sizes.
     rng : numpy.random.Generator
         The only source of chance.
+    dtype : type
+        Of everything; another one has other draws.
 
     Returns
     -------
@@ -155,18 +159,18 @@ def initial(setting: Setting, *, rng: np.random.Generator) -> tuple[Array, Tree]
         An unknown kind, or a size that is too small.
     """
     _check(setting)
-    n, x = setting.width, rng.standard_normal((setting.rows, setting.width))
+    n, x = setting.width, rng.standard_normal((setting.rows, setting.width), dtype)
     if setting.kind != "gaussian":
         x = np.abs(x)
     start, theta = x, []
     F, block = branch(relu), stack(residual(branch(relu)), relu)
     for _ in range(setting.blocks):
-        W1 = math.sqrt(2 / n) * rng.standard_normal((n, n))
-        W2 = _gain(setting) / math.sqrt(n) * rng.standard_normal((n, n))
-        p = W1, np.zeros(n), W2, np.zeros(n)
+        W1 = math.sqrt(2 / n) * rng.standard_normal((n, n), dtype)
+        W2 = _gain(setting) / math.sqrt(n) * rng.standard_normal((n, n), dtype)
+        p = W1, np.zeros(n, dtype), W2, np.zeros(n, dtype)
         if setting.kind == "normalised":
             Fx, _ = F(x, *p)
-            p = W1, np.zeros(n), W2 / Fx.std(axis=0), -Fx.mean(axis=0) / Fx.std(axis=0)
+            p = W1, np.zeros(n, dtype), W2 / Fx.std(axis=0), -Fx.mean(axis=0) / Fx.std(axis=0)
             x, _ = block(x, p, ())
         theta.append(p)
     return start, tuple(theta)
@@ -209,10 +213,14 @@ def run(setting: Setting, seed: int) -> Open:
     Raises
     ------
     ValueError
-        An unknown kind, or a size that is too small.
+        An unknown kind, a size that is too small, or so many blocks that the stream overflows.
     """
-    x, theta = initial(setting, rng=np.random.default_rng(seed))
+    # Signs are counted, so single precision does where its range does: a dominant branch grows past it.
+    dtype = np.float64 if setting.kind == "dominant" else np.float32
+    x, theta = initial(setting, rng=np.random.default_rng(seed), dtype=dtype)
     xs, _ = trace(*blocks_after(setting))(x, *((p, ()) for p in theta))
+    if not np.isfinite(xs[-1]).all():
+        raise ValueError(f"mask: the stream of {setting} overflows, take fewer blocks")
     return open_share(xs)
 
 

@@ -46,14 +46,14 @@ class Setting(NamedTuple):
 
 
 class Start(NamedTuple):
-    """What `run` measured, for l = 0, ..., L, in float64.
+    """What `run` measured, in float64.
 
     Attributes
     ----------
     norms : ndarray, shape (L + 1,)
         ``|g_l| / |g_L|``, the gradient at x_l over that at the end, for a random direction g_L.
-    singular_values : ndarray, shape (L + 1, n)
-        Of the Jacobian of x_L with respect to x_l, the largest first; all 1 for l = L.
+    singular_values : ndarray, shape (n,)
+        Of the Jacobian of x_L with respect to x_0, the largest first.
     dead : ndarray, shape (L + 1,)
         Share of the singular values that are 0 whatever the weights, because the relus between x_l and
         x_L close: 1 - (the fewest open units in one of them)/n in the plain network, 0 with a skip.
@@ -123,7 +123,7 @@ def run(setting: Setting, seed: int) -> Start:
     Returns
     -------
     Start
-        Norms, singular values and dead share at every block.
+        Norms and dead share at every block, singular values of the whole.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def run(setting: Setting, seed: int) -> Start:
     jacobians, _ = pull(np.eye(n))
     g = g_rng.standard_normal(n)
     norms = np.array([np.linalg.norm(g @ J) for J in jacobians]) / np.linalg.norm(g)
-    singular_values = np.linalg.svd(np.array(jacobians), compute_uv=False)
+    singular_values = np.linalg.svd(jacobians[0], compute_uv=False)
     return Start(norms, singular_values, _dead(setting, [x_l[0] for x_l in xs[:-1]]))
 
 
