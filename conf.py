@@ -24,6 +24,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "check_directives",
     "equations",
+    "explorers",
     "mathml",
     "notation_table",
     "page_keys",
