@@ -134,6 +134,46 @@
     return { shown: { y_bar: pair(y), skip: pair(skip), into: pair(into), out: pair(out), x_bar: pair(x) }, exact: [y, skip, into, out, x] };
   };
 
+  draw.gate = function (stage, choice, data) {
+    var plot = new Plot(stage, [-7, 0, range(-7, 0), "bias of the gates at the start"], [0, 1, [0, 0.25, 0.5, 0.75, 1], "share of the gradient kept"]);
+    var share = function (v) { return Math.pow(10, v / 1e4); };
+    var kept = data.kept[choice[1]].map(share), drawn = data.measured[choice[1]].map(function (row) { return row.map(share); });
+    plot.rule(0.5, true);
+    plot.line(data.bias, kept, "skip");
+    plot.points(data.whole, drawn[0], drawn[1], drawn[2], "gradient");
+    plot.here(data.bias[choice[0]], kept[choice[0]]);
+    plot.note(-0.1, 0.94, "line: the skips alone", "skip", "end");
+    plot.note(-0.1, 0.85, "points: the whole gradient", "gradient", "end");
+  };
+
+  draw.paths = function (stage, choice, data) {
+    var parts = function (v) { return v / 1e4; };
+    var L = data.depth[choice[1]], count = data.paths[choice[1]].map(parts), energy = data.energy[choice[0]][choice[1]].map(parts);
+    var top = Math.ceil(20 * Math.max.apply(null, count.concat(energy)) + 0.2) / 20, ends = data.window[choice[0]][choice[1]];
+    var plot = new Plot(stage, [-0.5, L + 0.5, range(0, L, L > 60 ? 20 : L > 30 ? 10 : L > 12 ? 4 : L / 6), "length of the path: branches taken"], [0, top, [0, top / 2, top], "share"]);
+    plot.bars(range(0, L), count, "ink", 0.9);
+    plot.line(range(0, L), energy, "gradient");
+    make("path", { class: "window gradient", d: "M" + plot.x(ends[0] - 0.5) + " " + plot.y(0) + "H" + plot.x(ends[1] + 0.5) }, plot.svg);
+    plot.note(L, top * 0.94, "dashed: energy of the gradient", "gradient", "end");
+    plot.note(L, top * 0.85, "filled: number of paths", "ink", "end");
+  };
+
+  draw.inverse = function (stage, choice, data) {
+    var curves = data.curves[choice[0]][choice[1]], log = function (v) { return v / 100; }, steps = data.steps[choice[2]];
+    var plot = new Plot(stage, [0, 40, range(0, 40, 10), "steps"], [-12, 4, range(-12, 4, 4), "distance from x, relative", power]);
+    var seen = range(0, 40, 2), middle = curves[curves.length >> 1].map(log), end = data.law[choice[1]] / 100;
+    var last = end < -12 ? -480 / end : 40;
+    plot.rule(0, true);
+    plot.line([0, last], [0, last / 40 * end], "branch");
+    if (curves.length > 1) {
+      plot.band(seen, curves[0].map(log), curves[2].map(log), "ink");
+      plot.line(seen, middle, "ink");
+    } else plot.points(seen, null, middle, null, "ink");
+    plot.here(steps, middle[steps / 2]);
+    plot.note(39.5, 3, "line: the law cᵏ", "branch", "end");
+    plot.note(39.5, 1.8, (curves.length > 1 ? "band" : "points") + ": measured", "ink", "end");
+  };
+
   function start(figure) {
     var told = JSON.parse(figure.querySelector("script").textContent), controls = told.controls;
     var form = figure.querySelector("form"), stage = figure.querySelector(".stage"), output = figure.querySelector("output");

@@ -57,7 +57,7 @@ class Scale:
     def shown(self, stored: Any) -> str:
         """Write what is stored."""
         if stored is None:
-            return "–"
+            return "not measured"
         if isinstance(stored, list):
             return f"({', '.join(self.shown(entry) for entry in stored)})"
         value = 10 ** (stored * self.step) if self.log else stored * self.step
@@ -134,7 +134,7 @@ class Control:
 
     def tokens(self) -> list[str]:
         """Return how each stop stands in an address."""
-        return [str(stop) for stop in self.stops]
+        return [token(stop) for stop in self.stops]
 
     def texts(self) -> list[str]:
         """Return how each stop is written and read out."""
@@ -268,10 +268,15 @@ def address(name: str, controls: Sequence[Control], settings: dict[str, Any], la
     for control, stop in zip(controls, chosen, strict=True):
         if stop not in control.stops:
             raise ValueError(f"{control.name}: {stop!r} is none of its stops")
-    query = ",".join(str(stop) for stop in chosen)
+    query = ",".join(map(token, chosen))
     if all(stop == c.default for c, stop in zip(controls, chosen, strict=True)):
         return f"?{name}#{label}"
     return f"?{name}={query}#{label}"
+
+
+def token(stop: Any) -> str:
+    """Write a stop as it stands in an address and in a line of Python."""
+    return stop if isinstance(stop, str) else f"{stop:.10g}"
 
 
 def _control(control: Control) -> dict[str, Any]:
