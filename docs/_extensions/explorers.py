@@ -100,17 +100,18 @@ def below(label: str, content: dict[str, Any]) -> str:
         f'<li><a href="{escape(href)}">{escape(words)}</a> {escape(rest)}</li>'
         for words, rest, href in content["tries"]
     )
+    states = table(content["name"], content["table"])
     told = ("name", "controls", "say", "python", "data")
     data = {key: content[key] for key in told} | {k: content["table"][k] for k in ("across", "results")}
     inline = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True).replace("</", "<\\/")
     return (
         f'<output aria-live="polite">{escape(content["sentence"])}</output>'
         f'<p class="remark" role="status" hidden></p><div class="buttons">{buttons}</div>'
-        f'<ul class="tries">{tries}</ul>{table(content["table"])}<script type="application/json">{inline}</script>'
+        f'<ul class="tries">{tries}</ul>{states}<script type="application/json">{inline}</script>'
     )
 
 
-def table(content: dict[str, Any]) -> str:
+def table(name: str, content: dict[str, Any]) -> str:
     """Write the table of all states, folded."""
     head = "".join(f'<th scope="col">{escape(word)}</th>' for word in content["head"])
     rows = "".join(
@@ -118,7 +119,7 @@ def table(content: dict[str, Any]) -> str:
     )
     return (
         f"<details><summary>Table of all states</summary><p>{escape(content['stored'])}</p>"
-        '<div class="table-wrapper" tabindex="0" role="region" aria-label="Table of all states">'
+        f'<div class="table-wrapper" tabindex="0" role="region" aria-label="All states of the explorer {name}">'
         f'<table class="docutils"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>'
     )
 

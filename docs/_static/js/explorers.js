@@ -28,7 +28,7 @@
   function Plot(stage, x, y, right) {
     this.wide = wide.matches;
     var W = this.wide ? 640 : 328, H = this.wide ? 320 : 260;
-    var left = 48, top = 30, bottom = 44, plot = this;
+    var left = 52, top = 30, bottom = 44, plot = this;
     right = right || 14;
     this.width = W;
     this.height = H;
@@ -55,7 +55,7 @@
     },
     /* A faint line through the whole plot, level or upright. */
     rule: function (value, level) {
-      make("path", { class: "zero", d: level ? "M48 " + this.y(value) + "H" + (this.width - this.right) : "M" + this.x(value) + " 26V" + (this.height - 44) }, this.svg);
+      make("path", { class: "zero", d: level ? "M52 " + this.y(value) + "H" + (this.width - this.right) : "M" + this.x(value) + " 26V" + (this.height - 44) }, this.svg);
     },
     note: function (x, y, words, role, anchor) {
       this.text(this.x(x), this.y(y), words, role, anchor);
@@ -125,12 +125,12 @@
     plot.arrow(skip, x, "branch");
     if (choice[0]) plot.arrow([0, 0], y, "ink");
     plot.arrow([0, 0], x, "gradient");
-    var away = function (v, role, words) {
+    var away = function (v, role, words, below) {
       var at = plot.x(v[0]) + (v[0] < 0 ? -6 - 7 * words.length : 6);
-      plot.text(Math.max(50, Math.min(at, plot.width - 8 * words.length)), plot.y(v[1]) + (v[1] < 0 ? 18 : -8), words, role);
+      plot.text(Math.max(54, Math.min(at, plot.width - 8 * words.length)), plot.y(v[1]) + (below ? 20 : -8), words, role);
     };
-    if (Math.hypot(x[0] - y[0], x[1] - y[1]) > 1) away(y, "ink", "ȳ");
-    away(x, "gradient", "x̄ = " + pair(x));
+    if (Math.hypot(x[0] - y[0], x[1] - y[1]) > 0.3) away(y, "ink", "ȳ", y[1] < x[1]);
+    away(x, "gradient", "x̄ = " + pair(x), y[1] >= x[1]);
     return { shown: { y_bar: pair(y), skip: pair(skip), into: pair(into), out: pair(out), x_bar: pair(x) }, exact: [y, skip, into, out, x] };
   };
 

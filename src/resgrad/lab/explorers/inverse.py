@@ -171,7 +171,7 @@ def _tries() -> list[Try]:
     one, over = (inverse(constant=c).shown()["left"] for c in (1.0, 1.1))
     bent = inverse(branch="tanh", constant=1.1).shown()["left"]
     return [
-        Try("c = 1", f"stands still: {one} of the distance is left.", {"constant": 1.0}),
+        Try("c = 1", f"stands still, at {one} times the distance.", {"constant": 1.0}),
         Try("c = 1.1", f"moves away, to {over} times the distance.", {"constant": 1.1}),
         Try(
             "tanh at 1.1",
