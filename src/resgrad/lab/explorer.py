@@ -134,7 +134,7 @@ class Control:
 
     def tokens(self) -> list[str]:
         """Return how each stop stands in an address."""
-        return [token(stop) for stop in self.stops]
+        return [_token(stop) for stop in self.stops]
 
     def texts(self) -> list[str]:
         """Return how each stop is written and read out."""
@@ -236,23 +236,23 @@ def explorer(
         "name": name,
         "controls": [_control(control) for control in controls],
         "say": say,
-        "sentence": sentence(say, controls, compute(**defaults), defaults),
-        "python": python_line(compute, controls),
+        "sentence": _sentence(say, controls, compute(**defaults), defaults),
+        "python": _python_line(compute, controls),
         "bet": {"question": bet.question, "options": [list(option) for option in bet.options]},
-        "tries": [[t.words, t.rest, address(name, controls, t.settings, picture.label)] for t in tries],
+        "tries": [[t.words, t.rest, _address(name, controls, t.settings, picture.label)] for t in tries],
         "table": _table(compute, controls, heads, across, stored),
         "data": data,
     }
     return Explorer(picture.label, picture.wide, picture.narrow, picture.alt, picture.caption, parts=parts)
 
 
-def sentence(say: str, controls: Sequence[Control], state: State, settings: dict[str, Any]) -> str:
+def _sentence(say: str, controls: Sequence[Control], state: State, settings: dict[str, Any]) -> str:
     """Return what is read out at a state."""
     words = {c.name: c.texts()[list(c.stops).index(settings[c.name])] for c in controls}
     return say.format(**words, **state.shown())
 
 
-def python_line(compute: Callable[..., State], controls: Sequence[Control]) -> str:
+def _python_line(compute: Callable[..., State], controls: Sequence[Control]) -> str:
     """Return the line for a shell that prints a state, with ``{name}`` for the setting of each control."""
     arguments = ", ".join(
         f"{c.name}='{{{c.name}}}'" if isinstance(c.default, str) else f"{c.name}={{{c.name}}}"
@@ -262,19 +262,19 @@ def python_line(compute: Callable[..., State], controls: Sequence[Control]) -> s
     return f'python -c "from {compute.__module__} import {name}; print({name}({arguments}))"'
 
 
-def address(name: str, controls: Sequence[Control], settings: dict[str, Any], label: str) -> str:
+def _address(name: str, controls: Sequence[Control], settings: dict[str, Any], label: str) -> str:
     """Return the address of a state on its page; that of the default is the figure's own."""
     chosen = [settings.get(c.name, c.default) for c in controls]
     for control, stop in zip(controls, chosen, strict=True):
         if stop not in control.stops:
             raise ValueError(f"{control.name}: {stop!r} is none of its stops")
-    query = ",".join(map(token, chosen))
+    query = ",".join(map(_token, chosen))
     if all(stop == c.default for c, stop in zip(controls, chosen, strict=True)):
         return f"?{name}#{label}"
     return f"?{name}={query}#{label}"
 
 
-def token(stop: Any) -> str:
+def _token(stop: Any) -> str:
     """Write a stop as it stands in an address and in a line of Python."""
     return stop if isinstance(stop, str) else f"{stop:.10g}"
 

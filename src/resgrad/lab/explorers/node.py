@@ -57,8 +57,8 @@ def node(*, node: str = "add", branch: str = "thread", turn: float = 0) -> State
     """
     if node not in NODES or branch not in BRANCHES:
         raise ValueError(f"node: {node!r} with the branch {branch!r}, expected one of {sorted(BRANCHES)}")
-    y_bar = turned(turn)
-    into_skip, into_branch = shares(node, y_bar)
+    y_bar = _turned(turn)
+    into_skip, into_branch = _shares(node, y_bar)
     W, no_bias, x = np.array(BRANCHES[branch]), np.zeros(2), np.array([[1.0, -1.0]])
     (from_branch, *_) = linear(x, W, no_bias)[1](into_branch)
     # By the residual block where it is one, so that this is the rule of the page and no copy of it.
@@ -68,13 +68,13 @@ def node(*, node: str = "add", branch: str = "thread", turn: float = 0) -> State
     return State(call, {name: tuple(v[0].tolist()) for name, v in exact.items()}, dict.fromkeys(exact, SCALE))
 
 
-def turned(turn: float) -> Row:
+def _turned(turn: float) -> Row:
     """Return (1, 2), turned counterclockwise by some degrees, as a row."""
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     return np.array([[cos - 2 * sin, sin + 2 * cos]])
 
 
-def shares(node: str, y_bar: Row) -> tuple[Row, Row]:
+def _shares(node: str, y_bar: Row) -> tuple[Row, Row]:
     """Return what a node hands back of a gradient over the skip and into the branch."""
     if node == "beside":  # what is cut off gets no gradient
         zero = np.zeros((1, 2))
