@@ -170,8 +170,9 @@
       plot.line(seen, middle, "ink");
     } else plot.points(seen, null, middle, null, "ink");
     plot.here(steps, middle[steps / 2]);
-    plot.note(39.5, 3, "line: the law cᵏ", "branch", "end");
-    plot.note(39.5, 1.8, (curves.length > 1 ? "band" : "points") + ": measured", "ink", "end");
+    var free = end > 0 ? -9 : 3; // where no line runs
+    plot.note(39.5, free, "line: the law cᵏ", "branch", "end");
+    plot.note(39.5, free - 1.4, (curves.length > 1 ? "band" : "points") + ": measured", "ink", "end");
   };
 
   function start(figure) {
