@@ -27,6 +27,7 @@ extensions = [
     "check_directives",
     "equations",
     "exports",
+    "explorers",
     "mathml",
     "notation_table",
     "page_keys",

@@ -39,9 +39,19 @@ def _depart(self: Any, node: nodes.Element) -> None:
     self.body.append(f"</{type(node).__name__}>\n")
 
 
+def _visit_text(self: Any, node: nodes.Element) -> None:
+    if isinstance(node, summary):
+        self.visit_paragraph(node)
+
+
+def _depart_text(self: Any, node: nodes.Element) -> None:
+    if isinstance(node, summary):
+        self.depart_paragraph(node)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive and its nodes."""
-    app.add_node(details, html=(_visit, _depart))
-    app.add_node(summary, html=(_visit, _depart))
+    for node in (details, summary):
+        app.add_node(node, html=(_visit, _depart), text=(_visit_text, _depart_text))
     app.add_directive("fold", Fold)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

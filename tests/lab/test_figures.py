@@ -181,3 +181,11 @@ def test_words_that_would_be_cut_are_refused() -> None:
     panels = [figures.Panel(x="the name of an axis that is far too long for a telephone, and goes on and on")]
     with pytest.raises(ValueError, match=r"fig-a-b: 'the name .*' does not fit into 328 x 260"):
         figures.figure("fig-a-b", lambda axes, width: axes.plot([0, 1]), alt="a", caption="c", panels=panels)
+
+
+def test_a_number_in_words_keeps_its_digits():
+    def draw(axes, width):
+        figures.note(axes, 0.5, 0.5, "c = 0.2561")
+
+    drawn = figures.figure("fig-test-digits", draw, alt="c.", caption="c is 0.2561.")
+    assert ">c = 0.2561<" in drawn.wide

@@ -386,4 +386,5 @@ def _tidied(svg: str, size: tuple[int, int]) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', f'width="{size[0]}" height="{size[1]}"', svg)
     svg = re.sub(r"'DejaVu Sans'(?:, [^;\"]*)?", "system-ui, 'Segoe UI', Roboto, Arial, sans-serif", svg)
-    return re.sub(r"(-?\d+\.\d{2})\d+", r"\1", svg)
+    # Places alone: a number in the words of a figure stays as it is.
+    return re.sub(r"<[^>]+>", lambda tag: re.sub(r"(-?\d+\.\d{2})\d+", r"\1", tag[0]), svg)

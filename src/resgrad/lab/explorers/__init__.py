@@ -1,0 +1,1 @@
+"""One module for each explorer of the site; its function of the same name computes a state."""
