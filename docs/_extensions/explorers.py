@@ -39,7 +39,7 @@ class Explored(Plotted):
     def run(self) -> list[nodes.Node]:
         """Put the parts of an explorer around its picture."""
         label, content = self.arguments[0], json.loads("\n".join(self.content))
-        (figure,) = super().run()
+        figure, *_ = super().run()  # an explorer has a table of its own
         assert isinstance(figure, nodes.figure)
         picture, caption = figure.children
         assert isinstance(caption, nodes.caption)
