@@ -112,8 +112,17 @@ def gradient(setting: Setting, R: Array, weights: NDArray[np.inexact]) -> NDArra
     -------
     ndarray, shape (L, m, n, n)
         Of the dtype of the weights.
+
+    Raises
+    ------
+    ValueError
+        R or the weights are of another shape.
     """
     n, dtype = setting.width, weights.dtype
+    if R.shape != (n, n) or weights.shape != (*setting[1::-1], n, n):
+        raise ValueError(
+            f"pairs: R {R.shape} and weights {weights.shape}, expected (n, n) and (L, m, n, n) of {setting}"
+        )
     b = np.zeros(n, dtype)
     # The rows of I are the inputs: X.T X = I.
     y, vjp = network(setting)(np.eye(n, dtype=dtype), *(tuple((W, b) for W in block) for block in weights))
