@@ -16,6 +16,7 @@ _HOME = {
     "linear": "resgrad.rules.linear",
     "relu": "resgrad.rules.activation",
     "residual": "resgrad.blocks.residual",
+    "singular_values": "resgrad.measure.spectrum",
     "tanh": "resgrad.rules.activation",
 }
 

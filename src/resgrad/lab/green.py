@@ -131,13 +131,10 @@ def s_transform(gain: float, u: complex) -> complex:
     -----
     With w^2 = z the matrix [[0, Y], [Y.T, 0]] of Y = I + X has for large width the resolvent
     [[w a, -1], [-1, w a]]^-1 in each pair of coordinates, ``a = 1 - gain G``, and its diagonal is w G. So
-    ``z a^2 G = a + G``, and here ``z G = 1 + u``.
+    ``z a^2 G = a + G``; with ``z G = 1 + u`` that is quadratic in G, and S = G/u.
     """
-    p = 1 / gain
-    # a^2 (1 + u) = a + (1 - a)/gain; the root that is 1 for gain 0, written so that nothing cancels
-    half, square = (1 - p) / 2, (1 + u) * p
-    a = square / (np.sqrt(half * half + square) - half) / (1 + u)
-    return complex((1 - a) * p / u)
+    t = gain * (1 + 2 * u)
+    return complex(2 / (1 + t + np.sqrt(1 + gain * gain + 2 * t + 0j)))
 
 
 def edge(c: float, blocks: float = math.inf, *, upper: bool = True) -> Edge:

@@ -1,7 +1,7 @@
-"""Evidence: the Hessian of linear residual networks at zero weights, by the number of layers that a skip passes.
+"""Evidence: the Hessian of linear residual networks at zero weights, by how many layers a skip passes.
 
-A block is y = x W_1 ... W_m + x, without biases and activations, and the loss half the squared distance of the network's
-output from x R, for inputs with X.T X = I (whitened). The target R has independent entries from N(0, 1/n).
+A block is y = x W_1 ... W_m + x, without biases and activations, and the loss half the squared distance of the
+network's output from X R, for inputs with X.T X = I (whitened). The target R has independent entries from N(0, 1/n).
 """
 
 import math
@@ -201,5 +201,6 @@ def run(setting: Setting, seed: int) -> Curvature:
         A number below 1.
     """
     R = target(setting, seed)
-    found = np.linalg.eigvalsh(hessian(setting, R))
-    return Curvature(found, np.linalg.svd(R - np.eye(setting.width), compute_uv=False))
+    found: Array = np.linalg.eigvalsh(hessian(setting, R))
+    targets: Array = np.linalg.svd(R - np.eye(setting.width), compute_uv=False)
+    return Curvature(found, targets)

@@ -131,7 +131,9 @@ def bounds(c: Any) -> tuple[float, float]:
     with np.errstate(over="ignore"):
         high = float(np.prod(1 + c))
     if not np.isfinite(high):
-        raise OverflowError(f"bounds: the product over {c.size} blocks is too large: take fewer, or smaller c")
+        raise OverflowError(
+            f"bounds: the product over {c.size} blocks is too large: take fewer, or smaller c"
+        )
     return float(np.prod(np.maximum(1 - c, 0))), high
 
 
@@ -187,7 +189,7 @@ def unresolved(s: Array) -> Any:
     >>> float(unresolved(np.array([1.0, 1e-17])))
     0.5
     """
-    return 1 - resolved(s).mean(axis=-1)
+    return (~resolved(s)).mean(axis=-1)
 
 
 def effective_rank(s: Array) -> Any:
@@ -249,7 +251,7 @@ def _jacobian(f: Rule, row: Array, parameters: tuple[Any, ...], settings: dict[s
     return jacobian(of_one_row, row, *parameters, **settings)
 
 
-def _require_values(s: Any) -> Array:
+def _require_values(s: Array) -> Array:
     s = np.asarray(s)
     if s.size == 0 or not np.isfinite(s).all() or (s < 0).any() or not (s.max(axis=-1) > 0).all():
         raise ValueError(f"singular values of shape {s.shape}: expected finite ones >= 0, not all of them 0")
