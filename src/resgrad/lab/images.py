@@ -1,0 +1,252 @@
+"""Evidence: convolutional networks with BatchNorm, plain against residual, on handwritten digits.
+
+The networks are those of He et al. 2015, section 4.2, for images of 8 by 8 pixels: `cifar_resnet` with zero-padded
+shortcuts, and with none. Both have the same layers and parameters and start from the same numbers.
+
+Written down before any of the runs that are shown, and before the learning rates were chosen:
+
+- *Degradation*: seed by seed, the training error at the greatest depth less that at the smallest; it counts if, and
+  only if, the mean of these differences is more than two of its standard errors above 0 in the plain network, and is
+  not in the residual one.
+- *Overfitting more* (the thread's claim): the gap is test error less training error at the end of training. The
+  residual network overfits more at a depth if its gap less the plain one's, seed by seed, has a mean of more than
+  two of its standard errors above 0; it does so *despite higher accuracy* if its test error is lower by more than
+  two. The gap is reported with both errors, since a network that has not fitted cannot have a large one.
+- *Overfitting with depth* (section 4.2's claim for 1202 layers): the residual network's test error at the greatest
+  depth less that at the smallest is more than two standard errors above 0, and its training error is not.
+
+The rate is chosen for each kind and depth from `RATES`, by the training loss on `CHOICE_SEED` alone; no test image
+has a say.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from resgrad.blocks.stack import stack
+from resgrad.lab.data import Labelled, digits, split, standardise
+from resgrad.lab.degradation import Mean, Outcome, mean
+from resgrad.lab.optimizers import Tree, linear_decay, sgd
+from resgrad.lab.training import error_rate, train
+from resgrad.networks.resnet import cifar_resnet, initial
+from resgrad.rules._types import Array, Rule, Vjp
+from resgrad.rules.loss import cross_entropy
+from resgrad.rules.normalization import batch_norm, batch_norm_inference, batch_statistics
+
+KINDS = {"plain": "none", "residual": "zero-pad"}
+RATES = (0.01, 0.03, 0.1)
+CHOICE_SEED = 11
+EPS = 1e-5
+SIDE, CLASSES = 8, 10
+
+_NORM: Rule = partial(batch_norm, eps=EPS)
+
+
+class Setting(NamedTuple):
+    """What `run` trains.
+
+    Attributes
+    ----------
+    kind : {"plain", "residual"}
+        Whether a block adds its input.
+    depth : int
+        6n + 2 layers with weights.
+    rate : float
+        First learning rate of SGD with momentum 0.9; it falls to 0 on a straight line.
+    images : int
+        How many of the 1797 are trained on; all others are test images.
+    epochs, batch : int
+        As `train` takes them.
+    width : int
+        Channels of the first stage, doubled twice.
+    """
+
+    kind: str
+    depth: int
+    rate: float
+    images: int = 256
+    epochs: int = 8
+    batch: int = 32
+    width: int = 4
+
+
+def network(setting: Setting, *, norm: Rule = _NORM) -> tuple[Rule, Any]:
+    """Build the network of a setting.
+
+    Parameters
+    ----------
+    setting : Setting
+        Kind, depth and width.
+    norm : rule
+        As `cifar_resnet` takes it.
+
+    Returns
+    -------
+    rule
+        ``z, vjp = f(x, *theta)``, x (N, 8, 8, 1) and z (N, 10).
+    shapes : nested tuple
+        Of its parameters, the same for both kinds.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind, or what `cifar_resnet` refuses.
+    """
+    if setting.kind not in KINDS:
+        raise ValueError(f"images: kind is {setting.kind!r}, expected one of {[*KINDS]}")
+    shortcut = KINDS[setting.kind]
+    blocks, shapes = cifar_resnet(
+        setting.depth, shortcut=shortcut, width=setting.width, classes=CLASSES, colours=1, norm=norm
+    )
+    return stack(*blocks), shapes
+
+
+def parts(images: int, *, rng: np.random.Generator) -> tuple[Labelled, Labelled]:
+    """Split the digits at random, as images.
+
+    Parameters
+    ----------
+    images : int
+        How many to train on, from 1 to 1796.
+    rng : numpy.random.Generator
+        Of the split.
+
+    Returns
+    -------
+    train, test : Labelled
+        ``x`` (N, 8, 8, 1), float32, less the mean of the training pixels and over their standard deviation.
+
+    Raises
+    ------
+    ValueError
+        As `split`.
+    """
+    data = digits(dtype=np.float32)
+    rows = standardise(*split(data, test=len(data.x) - images, rng=rng))
+    train_part, test_part = (Labelled(part.x.reshape(-1, SIDE, SIDE, 1), part.labels) for part in rows)
+    return train_part, test_part
+
+
+def evaluate(setting: Setting, theta: Tree, both: tuple[Labelled, Labelled]) -> Outcome:
+    """Loss and errors with the statistics of the whole training part in every BatchNorm.
+
+    Parameters
+    ----------
+    setting : Setting
+        Kind, depth and width.
+    theta : nested tuple of arrays
+        Its parameters.
+    both : tuple of Labelled
+        The training and the test part.
+
+    Returns
+    -------
+    Outcome
+        No test image has an effect on how another one is classified.
+    """
+    statistics: list[tuple[Array, Array]] = []
+
+    def keep(x: Array, gamma: Array, beta: Array) -> tuple[Array, Vjp]:
+        statistics.append(batch_statistics(x))
+        return batch_norm(x, gamma, beta, eps=EPS)
+
+    def reuse(x: Array, gamma: Array, beta: Array) -> tuple[Array, Vjp]:
+        mean, var = statistics.pop(0)
+        return batch_norm_inference(x, gamma, beta, mean=mean, var=var, eps=EPS)
+
+    z, _ = network(setting, norm=keep)[0](both[0].x, *theta)
+    test_z, _ = network(setting, norm=reuse)[0](both[1].x, *theta)
+    loss, _ = cross_entropy(z, labels=both[0].labels)
+    return Outcome(float(loss), error_rate(z, both[0].labels), error_rate(test_z, both[1].labels))
+
+
+def run(setting: Setting, seed: int) -> Outcome:
+    """Train one network on one random part of the digits.
+
+    Parameters
+    ----------
+    setting : Setting
+        What to train.
+    seed : int
+        Of the split, of the start and of the minibatches, from three streams: both kinds meet the same.
+
+    Returns
+    -------
+    Outcome
+        At the end of the last epoch; after divergence the loss is infinite and the errors are 1.
+
+    Raises
+    ------
+    ValueError
+        A setting that `network`, `parts`, `train` or `sgd` refuses.
+    """
+    split_rng, start_rng, order_rng = np.random.default_rng(seed).spawn(3)
+    both = parts(setting.images, rng=split_rng)
+    steps = setting.epochs * math.ceil(setting.images / setting.batch)
+    f, shapes = network(setting)
+    theta, history = train(
+        f,
+        initial(shapes, rng=start_rng, dtype=np.float32),
+        (both[0], both[0]),  # it would evaluate with the statistics of the test part
+        optimizer=sgd(rate=linear_decay(setting.rate, steps=steps), momentum=0.9),
+        epochs=setting.epochs,
+        batch=setting.batch,
+        rng=order_rng,
+    )
+    return Outcome(math.inf, 1.0, 1.0) if history.diverged_at is not None else evaluate(setting, theta, both)
+
+
+def gap(outcome: Outcome) -> float:
+    """Test error less training error.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        From `run`.
+
+    Returns
+    -------
+    float
+        From -1 to 1.
+    """
+    return outcome.test_error - outcome.train_error
+
+
+def difference(first: Sequence[float], second: Sequence[float]) -> Mean:
+    """Mean of the first less the second, seed by seed.
+
+    Parameters
+    ----------
+    first, second : sequence of float
+        Of the same seeds, in the same order.
+
+    Returns
+    -------
+    Mean
+        With its standard error.
+
+    Raises
+    ------
+    ValueError
+        Another number in one than in the other, or fewer than two.
+    """
+    return mean([a - b for a, b in zip(first, second, strict=True)])
+
+
+def exceeds(change: Mean) -> bool:
+    """Whether a mean is more than two of its standard errors above 0.
+
+    Parameters
+    ----------
+    change : Mean
+        From `difference`.
+
+    Returns
+    -------
+    bool
+        The criterion of this module.
+    """
+    return change.value > 2 * change.error
