@@ -11,55 +11,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib import import_module
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
-import numpy as np
-
 from resgrad.lab import degradation, images, start, toy
+from resgrad.lab.stored import Record, record, report
 from resgrad.lab.sweep import sweep
 
-Record = dict[str, Any]
 Study = Callable[[Executor | None, bool], list[Record]]
-
-SEEDS = (21, 22, 23, 24, 25)
-
-
-def record(setting: Any, seeds: Sequence[int], outcomes: Sequence[Any], **more: Any) -> Record:
-    """Write a setting and its outcomes as JSON can keep them.
-
-    Parameters
-    ----------
-    setting : NamedTuple
-        Its fields become entries.
-    seeds : sequence of int
-        In the order of the outcomes.
-    outcomes : sequence of NamedTuple of float
-        One a seed; each field becomes a list, one number a seed.
-    **more
-        Further entries, such as the group that the record belongs to.
-
-    Returns
-    -------
-    dict
-        The entries of `more` and of the setting, ``seeds``, and a list for each field of the outcomes.
-
-    Raises
-    ------
-    ValueError
-        Another number of seeds than of outcomes, or none.
-    """
-    if len(seeds) != len(outcomes) or not outcomes:
-        raise ValueError(f"record: {len(seeds)} seeds and {len(outcomes)} outcomes, expected one each")
-    lists = {
-        name: [float(getattr(outcome, name)) for outcome in outcomes] for name in type(outcomes[0])._fields
-    }
-    return {**more, **setting._asdict(), "seeds": list(seeds), **lists}
 
 
 def images_study(executor: Executor | None = None, progress: bool = False) -> list[Record]:
@@ -77,9 +38,9 @@ def images_study(executor: Executor | None = None, progress: bool = False) -> li
     """
     cells = {group: images.cells(group) for group in ("many", "few", "page")}
     return [
-        record(row.setting, SEEDS, row.outcomes, group=group)
+        record(row.setting, images.SEEDS, row.outcomes, group=group)
         for group in cells
-        for row in images.compare(cells[group], seeds=SEEDS, executor=executor, progress=progress)
+        for row in images.compare(cells[group], seeds=images.SEEDS, executor=executor, progress=progress)
     ]
 
 
@@ -213,58 +174,6 @@ def _client(distributed: Any, workers: int, address: str) -> Iterator[Any]:
         distributed.Client(cluster) as client,
     ):
         yield client
-
-
-def report(name: str, records: list[Record], *, command: str) -> Record:
-    """Label records with what made them.
-
-    Parameters
-    ----------
-    name : str
-        Of the study.
-    records : list of dict
-        What it returned.
-    command : str
-        What a reader types to make them again.
-
-    Returns
-    -------
-    dict
-        ``study``, ``command``, ``date``, ``versions`` and ``records``.
-    """
-    versions = {"python": python_version(), "numpy": np.__version__, "resgrad": version("resgrad")}
-    date = datetime.now(UTC).date().isoformat()
-    return {"study": name, "command": command, "date": date, "versions": versions, "records": records}
-
-
-def stored(text: str, **wanted: Any) -> list[Record]:
-    """Read a stored study, and those of its records that have some entries.
-
-    Parameters
-    ----------
-    text : str
-        Of the file.
-    **wanted
-        Entries that a record must have, such as ``group="many"``.
-
-    Returns
-    -------
-    list of dict
-        In the order of the file.
-
-    Raises
-    ------
-    ValueError
-        If there is no such record.
-    """
-    found = [
-        entry
-        for entry in json.loads(text)["records"]
-        if all(entry.get(name) == value for name, value in wanted.items())
-    ]
-    if not found:
-        raise ValueError(f"stored: no record with {wanted}")
-    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
