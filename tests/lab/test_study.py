@@ -64,7 +64,7 @@ def small_images(setting, seed):
 def test_the_studies_record_every_setting(monkeypatch):
     # The experiments are stubs here; what is tested is which settings and seeds are recorded.
     monkeypatch.setattr(images, "run", small_images)
-    records = STUDIES["images"](None, False)
+    records = [entry for name in ("images", "images-large") for entry in STUDIES[name](None, False)]
     assert [(entry["group"], entry["kind"], entry["depth"]) for entry in records] == [
         (group, cell.kind, cell.depth) for group in images.GROUPS for cell in images.cells(group)
     ]

@@ -45,9 +45,10 @@ CHOICE_SEED = 11
 # What is shown comes from these; a page has time for the first three.
 SEEDS = (21, 22, 23, 24, 25)
 GROUPS: dict[str, tuple[tuple[int, ...], dict[str, int]]] = {
-    "many": ((8, 20, 44), {"images": 1297, "epochs": 8, "batch": 64}),
-    "few": ((8, 26), {"images": 200, "test": 1500, "epochs": 40}),
     "page": ((8, 20), {}),
+    "few": ((8, 20), {"images": 200, "test": 800, "epochs": 25}),
+    "many": ((8, 32), {"images": 1297, "epochs": 6, "batch": 128}),
+    "large": ((8, 20, 56), {"images": 1297, "epochs": 20, "batch": 64, "width": 8}),
 }
 EPS = 1e-5
 SIDE, CLASSES = 8, 10
@@ -104,8 +105,9 @@ def cells(group: str) -> list[Setting]:
 
     Parameters
     ----------
-    group : {"many", "few", "page"}
-        Nearly all images, few images until they are fitted, or as much as a page has time for.
+    group : {"page", "few", "many", "large"}
+        As much as a page has time for, few images until they are fitted, nearly all images, or these with wider
+        and deeper networks for longer.
 
     Returns
     -------
