@@ -50,7 +50,7 @@ def test_the_kinds_start_from_the_same_numbers_and_differ():
     (plain, theta), (residual, other) = (start(SMALL._replace(kind=kind, width=4)) for kind in KINDS)
     assert np.array_equal(pack(theta), pack(other))
     x = parts(6, 1, rng=np.random.default_rng(1))[0].x
-    assert not np.allclose(plain(x, *theta)[0], residual(x, *theta)[0])
+    assert not np.allclose(plain(x, *theta)[0], residual(x, *other)[0])
 
 
 def test_the_parts_share_no_image_and_have_the_sizes_asked_for():

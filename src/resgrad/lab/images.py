@@ -140,7 +140,7 @@ def network(setting: Setting, *, norm: Rule = _NORM) -> tuple[Rule, Any]:
     rule
         ``z, vjp = f(x, *theta)``, x (N, 8, 8, 1) and z (N, 10).
     shapes : nested tuple
-        Of its parameters, the same for both kinds.
+        Of its parameters: as many, of the same shapes and in the same order for both kinds.
 
     Raises
     ------

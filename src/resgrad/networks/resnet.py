@@ -59,7 +59,7 @@ def cifar_resnet(
     shortcut : {"zero-pad", "projection", "none"}
         Where the shape changes: a pixel in four and zeros for the new channels (the paper's option A, which it uses
         here), or a 1 x 1 convolution with BatchNorm (option B). With "none" no block adds its input: the paper's
-        plain network, whose parameters are those of option A.
+        plain network, with the parameters of option A in the same order.
     width, classes, colours : int
         Channels of the first stage, doubled twice; of the output; of the images.
     norm : rule
