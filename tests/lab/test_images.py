@@ -15,6 +15,7 @@ from resgrad.lab.images import (
     RATES,
     SEEDS,
     Setting,
+    best,
     cells,
     compare,
     difference,
@@ -24,6 +25,7 @@ from resgrad.lab.images import (
     network,
     parts,
     run,
+    tried,
 )
 from resgrad.lab.optimizers import pack
 from resgrad.lab.training import History
@@ -161,24 +163,26 @@ def test_every_group_has_both_kinds_at_every_depth():
 
 
 def test_the_rate_is_chosen_by_the_training_loss_on_the_choice_seed_alone(monkeypatch):
-    best = {"plain": 0.2, "residual": 0.1}
+    right = {"plain": 0.2, "residual": 0.1}
     ran = []
 
     def stub(setting, seed):
         ran.append((setting.kind, setting.rate, seed))
-        loss = 0.0 if setting.rate == best[setting.kind] else math.inf
+        loss = 0.0 if setting.rate == right[setting.kind] else math.inf
         return Outcome(
             loss, seed / 100, 1 - loss if loss == 0 else 0.0
         )  # the test error would choose the other
 
     monkeypatch.setattr(images, "run", stub)
     of = [SMALL._replace(kind=kind) for kind in KINDS]
-    rows = compare(of, rates=(0.1, 0.2), seeds=(7, 8))
+    rates = best(tried(of, rates=(0.1, 0.2)))
+    assert rates == {("plain", 8): 0.2, ("residual", 8): 0.1}
+    assert {seed for *_, seed in ran} == {CHOICE_SEED}
+    rows = compare(of, rates, seeds=(7, 8))
     assert [(row.setting.kind, row.setting.rate) for row in rows] == [("plain", 0.2), ("residual", 0.1)]
     assert [[o.train_error for o in row.outcomes] for row in rows] == [[0.07, 0.08]] * 2
-    assert {seed for *_, seed in ran[:4]} == {CHOICE_SEED}
     with pytest.raises(ValueError, match=f"seed {CHOICE_SEED} chooses the rate"):
-        compare(of, seeds=(1, CHOICE_SEED))
+        compare(of, rates, seeds=(1, CHOICE_SEED))
     assert CHOICE_SEED not in SEEDS
     assert len(set(RATES)) == len(RATES)
 

@@ -65,10 +65,16 @@ def test_the_studies_record_every_setting(monkeypatch):
     # The experiments are stubs here; what is tested is which settings and seeds are recorded.
     monkeypatch.setattr(images, "run", small_images)
     records = [entry for name in ("images", "images-large") for entry in STUDIES[name](None, False)]
-    assert [(entry["group"], entry["kind"], entry["depth"]) for entry in records] == [
-        (group, cell.kind, cell.depth) for group in images.GROUPS for cell in images.cells(group)
-    ]
-    assert records[0]["train_loss"] == [seed + 8 for seed in images.SEEDS]
+    of = {
+        group: [entry for entry in records if entry["group"] == group] for group in ("choice", "few", "large")
+    }
+    assert len(of["choice"]) == len(images.RATES) * (len(images.cells("page")) + len(images.cells("large")))
+    for group in ("few", "large"):
+        assert [(entry["kind"], entry["depth"]) for entry in of[group]] == [
+            c[:2] for c in images.cells(group)
+        ]
+        assert {entry["rate"] for entry in of[group]} == {images.RATES[0]}  # of equal losses the first
+    assert of["few"][0]["train_loss"] == [seed + 8 for seed in images.SEEDS]
 
     monkeypatch.setattr(toy, "run", lambda setting, seed: toy.Outcome(setting.rate, seed))
     records = STUDIES["toy"](None, False)

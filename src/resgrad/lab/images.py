@@ -16,7 +16,7 @@ Written down before any of the runs that are shown, and before the learning rate
   depth less that at the smallest is more than two standard errors above 0, and its training error is not.
 
 The rate is chosen for each kind and depth from `RATES`, by the training loss on `CHOICE_SEED` alone; no test image
-has a say.
+has a say. Decided later, before any of its runs had ended: the few images are trained on with the page's rates.
 """
 
 import math
@@ -47,7 +47,6 @@ SEEDS = (21, 22, 23, 24, 25)
 GROUPS: dict[str, tuple[tuple[int, ...], dict[str, int]]] = {
     "page": ((8, 20), {}),
     "few": ((8, 20), {"images": 200, "test": 800, "epochs": 25}),
-    "many": ((8, 32), {"images": 1297, "epochs": 6, "batch": 128}),
     "large": ((8, 20, 56), {"images": 1297, "epochs": 20, "batch": 64, "width": 8}),
 }
 EPS = 1e-5
@@ -105,9 +104,8 @@ def cells(group: str) -> list[Setting]:
 
     Parameters
     ----------
-    group : {"page", "few", "many", "large"}
-        As much as a page has time for, few images until they are fitted, nearly all images, or these with wider
-        and deeper networks for longer.
+    group : {"page", "few", "large"}
+        As much as a page has time for, few images for longer, or nearly all images with wider and deeper networks.
 
     Returns
     -------
@@ -256,22 +254,71 @@ def run(setting: Setting, seed: int) -> Outcome:
     return Outcome(math.inf, 1.0, 1.0) if history.diverged_at is not None else evaluate(setting, theta, both)
 
 
-def compare(
+def tried(
     cells: Sequence[Setting],
     *,
     rates: Sequence[float] = RATES,
-    seeds: Sequence[int],
     executor: Executor | None = None,
     progress: bool = False,
 ) -> list[Row]:
-    """Choose a rate for each cell on `CHOICE_SEED`, then train on other seeds.
+    """Train every cell with every rate on `CHOICE_SEED`.
 
     Parameters
     ----------
     cells : sequence of Setting
         What to compare; their rates are not looked at.
     rates : sequence of float
-        The grid; the rate with the lowest training loss is taken, of equal ones the first.
+        The grid.
+    executor, progress
+        As `sweep` takes them.
+
+    Returns
+    -------
+    list of Row
+        Cell by cell, with one outcome each.
+    """
+    grid = [cell._replace(rate=rate) for cell in cells for rate in rates]
+    results = sweep(run, grid, [CHOICE_SEED], executor=executor, progress=progress)
+    return [Row(setting, tuple(of)) for setting, of in zip(grid, results, strict=True)]
+
+
+def best(rows: Sequence[Row]) -> dict[tuple[str, int], float]:
+    """Take the rate with the lowest training loss; no test image has a say.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        From `tried`.
+
+    Returns
+    -------
+    dict
+        A rate for each kind and depth; of equal ones the first.
+    """
+    lowest: dict[tuple[str, int], Row] = {}
+    for row in rows:
+        other = lowest.setdefault(row.setting[:2], row)
+        if row.outcomes[0].train_loss < other.outcomes[0].train_loss:
+            lowest[row.setting[:2]] = row
+    return {cell: row.setting.rate for cell, row in lowest.items()}
+
+
+def compare(
+    cells: Sequence[Setting],
+    rates: dict[tuple[str, int], float],
+    *,
+    seeds: Sequence[int] = SEEDS,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> list[Row]:
+    """Train every cell with its rate, on seeds that did not choose it.
+
+    Parameters
+    ----------
+    cells : sequence of Setting
+        What to compare.
+    rates : dict
+        From `best`.
     seeds : sequence of int
         Of the result; `CHOICE_SEED` may not be among them.
     executor, progress
@@ -291,13 +338,9 @@ def compare(
         raise ValueError(
             f"compare: seed {CHOICE_SEED} chooses the rate: the result needs others, got {seeds}"
         )
-    grid = [cell._replace(rate=rate) for cell in cells for rate in rates]
-    tried = sweep(run, grid, [CHOICE_SEED], executor=executor, progress=progress)
-    losses = [outcome.train_loss for (outcome,) in tried]
-    best = np.reshape(losses, (len(cells), len(rates))).argmin(axis=1)
-    chosen = [cell._replace(rate=rates[index]) for cell, index in zip(cells, best, strict=True)]
-    results = sweep(run, chosen, seeds, executor=executor, progress=progress)
-    return [Row(setting, tuple(of)) for setting, of in zip(chosen, results, strict=True)]
+    settings = [cell._replace(rate=rates[cell.kind, cell.depth]) for cell in cells]
+    results = sweep(run, settings, seeds, executor=executor, progress=progress)
+    return [Row(setting, tuple(of)) for setting, of in zip(settings, results, strict=True)]
 
 
 def gap(outcome: Outcome) -> float:
