@@ -5,6 +5,9 @@
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
 # One page, by a part of its path, for `make doctest`.
 PAGE ?=
+# A long experiment and its processes, for `make study`.
+NAME ?= images
+WORKERS ?= 1
 
 # One thread for the linear algebra: the bits of a sum depend on their number.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -21,7 +24,7 @@ ORACLE := .venv/oracle-$(shell cat requirements-oracle.lock | cksum | tr ' ' -)
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .NOTPARALLEL:
-.PHONY: help html test doctest live check lint types oracle benchmark linkcheck tags lock clean again
+.PHONY: help html test doctest study live check lint types oracle benchmark linkcheck tags lock clean again
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +38,9 @@ test: $(READY) ## run all tests but the comparison with JAX
 
 doctest: $(READY) ## run the examples of the pages; PAGE=residual for one
 	$(BIN)/pytest tests/docs/test_pages.py $(if $(PAGE),-k "$(PAGE)")
+
+study: $(READY) ## run a long experiment at full size; NAME=images, WORKERS=2
+	$(BIN)/python -m resgrad.lab.study $(NAME) --workers $(WORKERS) --output docs/evidence/studies/$(NAME).json
 
 live: $(READY) ## build again and reload the browser on every save
 	$(BIN)/sphinx-autobuild -n -j auto -c . -d build/doctrees --watch src --watch conf.py --re-ignore __pycache__ docs build/html
