@@ -19,6 +19,7 @@ from typing import Any
 from resgrad.lab import degradation, images, start, toy
 from resgrad.lab.stored import Record, record, report
 from resgrad.lab.sweep import sweep
+from resgrad.measure.spectrum import effective_rank
 
 Study = Callable[[Executor | None, bool], list[Record]]
 
@@ -132,7 +133,7 @@ def start_study(executor: Executor | None = None, progress: bool = False) -> lis
             **setting._asdict(),
             "seeds": list(start.SEEDS),
             "norm": [float(of.norms[0]) for of in outcomes],
-            "effective_rank": [start.effective_rank(of.singular_values[0]) for of in outcomes],
+            "effective_rank": [float(effective_rank(of.singular_values)) for of in outcomes],
         }
         for setting, outcomes in zip(settings, results, strict=True)
     ]
