@@ -37,7 +37,7 @@ def test_a_report_says_what_made_it_and_is_read_back():
     text = json.dumps(made)
     assert stored(text, group="b") == [records[1]]
     assert stored(text, depth=1) == records
-    assert "`make study NAME=toy`" in label(text)
+    assert "“make study NAME=toy”" in label(text)
     assert made["date"] in label(text)
     assert made["versions"]["numpy"] in label(text)
     with pytest.raises(ValueError, match=r"no record with .*'c'"):

@@ -107,8 +107,8 @@ def label(text: str) -> str:
     Returns
     -------
     str
-        The date, the command and the versions, in Markdown.
+        The date, the command and the versions.
     """
     about = json.loads(text)
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    return f"stored on {about['date']} by `{about['command']}` ({versions})"
+    return f"stored on {about['date']} by “{about['command']}” ({versions})"
