@@ -72,7 +72,11 @@ async function puppet(engine, settings) {
   });
   page.on("pageerror", (error) => logged.push(String(error)));
   page.on("request", (request) => requested.push(request.url()));
-  page.on("requestfailed", (request) => logged.push(`failed: ${request.url()}`));
+  page.on("requestfailed", (request) => {
+    // What a page prefetches is given up when the reader goes on.
+    const { errorText = "" } = request.failure() ?? {};
+    if (!/abort/i.test(errorText)) logged.push(`failed: ${request.url()} ${errorText}`);
+  });
   return {
     name: engine,
     page,
