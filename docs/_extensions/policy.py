@@ -20,8 +20,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
-#: What every page may do. Two directives more than nothing needs: Firefox prefetches only with a ``default-src``
-#: that allows it, and the theme's icons are images in its style sheet.
+#: What every page may do. Firefox prefetches only what ``default-src`` allows, and for it a folder's pages are not
+#: each other's ``'self'``, which would stop the search form; the theme's icons are images in its style sheet.
 DIRECTIVES = {
     "default-src": "'self'",
     "img-src": "'self' data:",
@@ -31,7 +31,7 @@ DIRECTIVES = {
     "object-src": "'none'",
     "worker-src": "'none'",
     "base-uri": "'none'",
-    "form-action": "'self'",
+    "form-action": "'self' file:",
 }
 
 _META = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')

@@ -11,8 +11,19 @@ import { SITE, TAGS, TEXTS } from "./site.mjs";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SIZES = { desk: [1280, 900], phone: [320, 640] };
 
-/** What axe finds and is right all the same: rule -> why. A finding that is gone is removed from here too. */
-const EXPLAINED = {};
+/** What a theme can change. */
+const COLOURS = ["color-contrast", "link-in-text-block"];
+const RULES = {
+  "desk light": {},
+  "desk dark": { runOnly: COLOURS },
+  "phone light": { rules: Object.fromEntries(COLOURS.map((rule) => [rule, { enabled: false }])) },
+  "phone dark": { runOnly: COLOURS },
+};
+
+/** What axe finds and is right all the same: rule -> [why, which elements]. */
+const EXPLAINED = {
+  "empty-table-header": ["a formula is a header, but axe reads no MathML", (html) => html.includes("<math")],
+};
 
 const skip = skipped("chromium");
 let server, browser;
@@ -29,38 +40,38 @@ after(async () => {
 async function findings(page, variants) {
   await browser.visit(`${server.address_}/${page}`);
   await browser.run(AXE);
+  // All folds open: what they hold is part of the page.
+  await browser.run(() => document.querySelectorAll("details").forEach((fold) => (fold.open = true)));
   const found = [];
-  for (const [size, theme] of variants) {
+  for (const variant of variants) {
+    const [size, theme] = variant.split(" ");
     await browser.resize(...SIZES[size]);
     await browser.run((name) => (document.body.dataset.theme = name), theme);
-    const { results, wide } = await browser.run(async () => {
-      // All folds open: what they hold is part of the page.
-      for (const fold of document.querySelectorAll("details")) fold.open = true;
+    const { violations, wide, window } = await browser.run(async (rules) => {
+      const { violations } = await axe.run(document, { resultTypes: ["violations"], ...rules });
       const { scrollWidth, clientWidth } = document.documentElement;
-      const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-      const results = violations.map(({ id, impact, help, nodes }) => ({
-        id,
-        text: `${id} (${impact}): ${help}: ${nodes.length} times, first ${nodes[0].target} ${nodes[0].html.slice(0, 200)}`,
-      }));
-      return { results, wide: scrollWidth > clientWidth && `${scrollWidth} pixels of page in ${clientWidth}` };
-    });
-    found.push(...results.filter(({ id }) => !EXPLAINED[id]).map(({ text }) => `${page}, ${size}, ${theme}: ${text}`));
-    if (wide) found.push(`${page}, ${size}: ${wide}`);
+      return { violations, wide: scrollWidth, window: clientWidth };
+    }, RULES[variant]);
+    for (const { id, impact, help, nodes } of violations) {
+      const [, explains = () => false] = EXPLAINED[id] ?? [];
+      const left = nodes.filter(({ html }) => !explains(html));
+      const first = left.slice(0, 3).map(({ target, html }) => `\n  ${target}\n  ${html.slice(0, 160)}`);
+      if (left.length) found.push(`${page}, ${variant}: ${id} (${impact}): ${help}: ${left.length} times: ${first}`);
+    }
+    if (wide > window) found.push(`${page}, ${variant}: ${wide} pixels wide in a window of ${window}`);
   }
   return found;
 }
 
-const ALL = Object.keys(SIZES).flatMap((size) => ["light", "dark"].map((theme) => [size, theme]));
-
 for (const page of TEXTS) {
   test(`axe finds nothing on ${page}`, { skip }, async () => {
-    assert.deepEqual(await findings(page, ALL), []);
+    assert.deepEqual(await findings(page, Object.keys(RULES)), []);
   });
 }
 
 test("axe finds nothing on the pages of the permanent tags", { skip }, async () => {
   const found = [];
-  for (const page of TAGS) found.push(...(await findings(page, [["phone", "dark"]])));
+  for (const page of TAGS) found.push(...(await findings(page, ["phone light"])));
   assert.deepEqual(found, []);
 });
 

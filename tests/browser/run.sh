@@ -34,8 +34,8 @@ if ! cmp -s package-lock.json node_modules/lock; then
   cp package-lock.json node_modules/lock
 fi
 
-# One file and so one browser at a time.
-if [ $# -eq 0 ]; then
-  set -- *.test.mjs
+if [ $# -gt 0 ]; then
+  exec node "$@"
 fi
-exec node --test --test-concurrency=1 --test-reporter=spec "$@"
+# One file and so one browser at a time.
+exec node --test --test-concurrency=1 --test-reporter=spec *.test.mjs

@@ -10,6 +10,9 @@ export const MINI_BROWSERS = ["x86_64", "aarch64"].map(
   (machine) => `/usr/lib/${machine}-linux-gnu/webkit2gtk-4.1/MiniBrowser`,
 );
 
+// Ended from outside, this still ends what it started.
+process.once("SIGTERM", () => process.exit(1));
+
 /** Start a program on a screen of its own; `stop` ends it and all that it started. */
 export function onScreen(command, settings = {}) {
   const env = {
@@ -20,9 +23,11 @@ export function onScreen(command, settings = {}) {
     GTK_THEME: settings.dark ? "Adwaita:dark" : "Adwaita",
   };
   const screen = ["-a", "-s", "-screen 0 1600x1200x24"];
-  const child = spawn("xvfb-run", [...screen, ...command], { env, detached: true, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn("xvfb-run", [...screen, ...command], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const lines = [];
-  child.stdout.on("data", (text) => lines.push(...String(text).split("\n").filter(Boolean)));
+  const note = (text) => lines.push(...String(text).split("\n").filter(Boolean));
+  child.stdout.on("data", note);
+  child.stderr.on("data", note);
   const stop = () => {
     try {
       process.kill(-child.pid, "SIGTERM");
@@ -30,6 +35,7 @@ export function onScreen(command, settings = {}) {
       // It has ended by itself.
     }
   };
+  process.once("exit", stop);
   return { lines, stop };
 }
 
