@@ -20,7 +20,7 @@ from sphinx.util.nodes import make_refnode
 
 import tags
 from check_domain import CheckDomain, domain_of
-from folds import details, summary
+from folds import details
 from mathml import to_mathml
 from page_tools import report_address
 
@@ -75,7 +75,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     link = _Linker(app, docname)
     for place in list(doctree.findall(site_count)):
         place.replace_self(nodes.Text(str(COUNTS[place["count"]](domain))))
-    for fold in doctree.findall(details):
+    for fold in list(doctree.findall(details)):
         if "check" in fold:
             _fill_fold(fold, domain, link)
     for index in list(doctree.findall(equation_index)):
@@ -133,9 +133,9 @@ class _Linker:
 
 def _fill_fold(fold: nodes.Element, domain: CheckDomain, link: _Linker) -> None:
     label = fold["check"]
-    line = fold.next_node(summary)
-    assert line is not None
-    line += [nodes.Text(" "), link.tag(label)]
+    # Beside the fold: a link inside its line would be a control within a control.
+    parent, tag = fold.parent, nodes.paragraph("", "", link.tag(label), classes=["check-tag"])
+    parent[parent.index(fold)] = nodes.container("", fold, tag, classes=["check-line"])
     for heading, items in _relations(domain, label, link):
         fold += nodes.paragraph("", f"{heading} ", *_joined(items), classes=["relations"])
     fold += nodes.paragraph("", "", *link.about_check(label), classes=["relations"])
@@ -168,7 +168,7 @@ def _tables(domain: CheckDomain, link: _Linker) -> Iterator[nodes.Node]:
     ordered = sorted(domain.displays, key=lambda label: _number(link, label))
     for docname, labels in groupby(ordered, key=lambda label: domain.displays[label]["docname"]):
         yield nodes.rubric("", "", link.page(docname))
-        yield _table(domain, labels, link)
+        yield nodes.container("", _table(domain, labels, link), classes=["table-wrapper"])
 
 
 def _table(domain: CheckDomain, labels: Iterable[str], link: _Linker) -> nodes.table:
