@@ -24,7 +24,7 @@ ORACLE := .venv/oracle-$(shell cat requirements-oracle.lock | cksum | tr ' ' -)
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .NOTPARALLEL:
-.PHONY: help html test doctest study live check lint types oracle browser lighthouse benchmark linkcheck tags lock \
+.PHONY: help html test doctest study live check lint types oracle browser formats lighthouse benchmark linkcheck tags lock \
 	clean again
 
 help: ## list the targets
@@ -59,6 +59,13 @@ oracle: $(ORACLE) ## compare every rule with JAX (installs it)
 
 browser: html ## drive the site in Chromium, Firefox and WebKit, with axe
 	sh tests/browser/run.sh
+
+formats: html ## the whole site as PDF and EPUB: build/formats
+	$(SPHINX) -W -b epub -d build/doctrees docs build/epub
+	$(SPHINX) -W -b singlehtml -d build/doctrees docs build/single
+	@mkdir -p build/formats && cp build/epub/*.epub build/formats/residual-gradients.epub
+	sh tests/browser/run.sh pdf.mjs ../../build/single/index.html ../../build/formats/residual-gradients.pdf
+	RESGRAD_REQUIRE_FORMATS=1 $(BIN)/pytest -q tests/formats
 
 lighthouse: html ## measure every page with Lighthouse, three times: half an hour
 	sh tests/browser/run.sh lighthouse.mjs
