@@ -21,7 +21,7 @@ ORACLE := .venv/oracle-$(shell cat requirements-oracle.lock | cksum | tr ' ' -)
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .NOTPARALLEL:
-.PHONY: help html test doctest live check lint types oracle browser lighthouse benchmark linkcheck tags lock clean again
+.PHONY: help html test doctest live check lint types oracle browser axe lighthouse benchmark linkcheck tags lock clean again
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ oracle: $(ORACLE) ## compare every rule with JAX (installs it)
 
 browser: html ## drive the site in Chromium, Firefox and WebKit, with axe
 	sh tests/browser/run.sh
+
+axe: html ## look at every page with axe, light and dark, on a desk and a phone: some minutes
+	RESGRAD_AXE=all sh tests/browser/run.sh axe.test.mjs
 
 lighthouse: html ## measure every page with Lighthouse, three times: half an hour
 	sh tests/browser/run.sh lighthouse.mjs
