@@ -24,7 +24,7 @@ ORACLE := .venv/oracle-$(shell cat requirements-oracle.lock | cksum | tr ' ' -)
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .NOTPARALLEL:
-.PHONY: help html test doctest study live check lint types oracle browser formats lighthouse benchmark linkcheck tags lock \
+.PHONY: help html test doctest study live check lint types oracle browser axe formats lighthouse benchmark linkcheck tags lock \
 	clean again
 
 help: ## list the targets
@@ -66,6 +66,9 @@ formats: html ## the whole site as PDF and EPUB: build/formats
 	@mkdir -p build/formats && cp build/epub/*.epub build/formats/residual-gradients.epub
 	sh tests/browser/run.sh pdf.mjs ../../build/single/index.html ../../build/formats/residual-gradients.pdf
 	RESGRAD_REQUIRE_FORMATS=1 $(BIN)/pytest -q tests/formats
+
+axe: html ## look at every page with axe, light and dark, on a desk and a phone: some minutes
+	RESGRAD_AXE=all sh tests/browser/run.sh axe.test.mjs
 
 lighthouse: html ## measure every page with Lighthouse, three times: half an hour
 	sh tests/browser/run.sh lighthouse.mjs

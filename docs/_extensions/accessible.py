@@ -1,7 +1,8 @@
-"""What keyboards and screen readers need and the theme does not write, put into every finished page.
+"""What keyboards and screen readers need and neither theme nor writer gives, put into every finished page.
 
-A box that scrolls sideways can be reached by the tab key (code with a line too long for a phone, tables), and the
-two asides have names. `accessible` is a pure function that changes nothing the second time.
+A box that scrolls sideways can be reached by the tab key (tables, and code and near misses too wide for a phone),
+the two asides have names, and an empty corner of a table is no header. `accessible` is a pure function that changes
+nothing the second time.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-#: So many characters of code fit on the narrowest phone, 320 pixels wide.
+#: So many characters of code, and so many signs of a formula, fit on the narrowest phone, 320 pixels wide.
 _NARROW = 26
+_SIGNS = 18
 
 _NAMES = {"sidebar-drawer": "All pages", "toc-drawer": "On this page"}
 _ASIDE = re.compile(r'<aside class="(sidebar-drawer|toc-drawer)([^"]*)">')
 _CODE = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
+_NEAR = re.compile(r'<span class="near-miss">(<math.*?</math>)', re.DOTALL)
+_CORNER = re.compile(r'<th class="(head[^"]*)"><p></p></th>')
 _TABLE = re.compile(r'<div class="table-wrapper([^"]*)">')
 
 

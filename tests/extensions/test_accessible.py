@@ -14,6 +14,12 @@ WIDE = "x = function_of(a, b, c_bar)"
         ('<aside class="toc-drawer no-toc">', '<aside class="toc-drawer no-toc" aria-label="On this page">'),
         ('<div class="table-wrapper docutils">', '<div class="table-wrapper docutils" tabindex="0">'),
         (f"<pre>a\n<b>{WIDE}</b></pre>", f'<pre tabindex="0">a\n<b>{WIDE}</b></pre>'),
+        ('<th class="head stub"><p></p></th>', '<td class="head stub"></td>'),
+        ('<span class="near-miss"><math><mi>x</mi></math>',) * 2,
+        (
+            f'<span class="near-miss"><math><mtext>{WIDE}</mtext></math>',
+            f'<span tabindex="0" class="near-miss"><math><mtext>{WIDE}</mtext></math>',
+        ),
         ("<pre>a = 1\nb = &lt;&gt;&lt;&gt;&lt;&gt;&lt;&gt;</pre>",) * 2,
     ],
 )

@@ -61,5 +61,7 @@ def test_the_epub_loads_nothing_from_outside():
     with zipfile.ZipFile(book("residual-gradients.epub")) as epub:
         for name in epub.namelist():
             if name.endswith(".xhtml"):
-                loads = re.findall(r'<(?:img|script|link)[^>]*(?:src|href)="(https?:[^"]*)"', epub.read(name).decode())
+                loads = re.findall(
+                    r'<(?:img|script|link)[^>]*(?:src|href)="(https?:[^"]*)"', epub.read(name).decode()
+                )
                 assert not loads, name
