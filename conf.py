@@ -33,6 +33,7 @@ extensions = [
     "mathml",
     "notation_table",
     "page_keys",
+    "page_list",
     "page_tools",
     "pictures",
     "policy",
@@ -40,6 +41,7 @@ extensions = [
     "results_map",
     "site_files",
     "source_code",
+    "tag_pages",
     "notfound.extension",
     "sphinx_copybutton",
 ]
