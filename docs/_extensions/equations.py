@@ -19,7 +19,7 @@ from sphinx.util.nodes import make_refnode
 
 import tags
 from check_domain import CheckDomain, domain_of, equation_number
-from folds import details, summary
+from folds import details
 from page_tools import report_address
 
 #: The page of a tag.
@@ -81,7 +81,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     link = Linker(app, docname)
     for place in list(doctree.findall(site_count)):
         place.replace_self(nodes.Text(str(COUNTS[place["count"]](app.env))))
-    for fold in doctree.findall(details):
+    for fold in list(doctree.findall(details)):
         if "check" in fold:
             _fill_fold(fold, domain, link)
     for index in list(doctree.findall(equation_index)):
@@ -139,9 +139,9 @@ class Linker:
 
 def _fill_fold(fold: nodes.Element, domain: CheckDomain, link: Linker) -> None:
     label = fold["check"]
-    line = fold.next_node(summary)
-    assert line is not None
-    line += [nodes.Text(" "), link.tag(label)]
+    # Beside the fold: a link inside its line would be a control within a control.
+    parent, tag = fold.parent, nodes.paragraph("", "", link.tag(label), classes=["check-tag"])
+    parent[parent.index(fold)] = nodes.container("", fold, tag, classes=["check-line"])
     for heading, items in relations(domain, label, link):
         fold += nodes.paragraph("", f"{heading} ", *joined(items), classes=["relations"])
     fold += nodes.paragraph("", "", *link.about_check(label), classes=["relations"])
@@ -174,7 +174,7 @@ def _tables(domain: CheckDomain, link: Linker) -> Iterator[nodes.Node]:
     ordered = sorted(domain.displays, key=lambda label: _number(link, label))
     for docname, labels in groupby(ordered, key=lambda label: domain.displays[label]["docname"]):
         yield nodes.rubric("", "", link.page(docname))
-        yield _table(domain, labels, link)
+        yield nodes.container("", _table(domain, labels, link), classes=["table-wrapper"])
 
 
 def _table(domain: CheckDomain, labels: Iterable[str], link: Linker) -> nodes.table:

@@ -191,7 +191,7 @@ def branches(setting: Setting, seed: int) -> Array:
 
 
 def outlier(c: float, blocks: float) -> float:
-    """Growth of a stream of equal entries behind L blocks with the relu last, for large width.
+    """Growth of a stream that is taken for even in each of L blocks with the relu last, for large width.
 
     Parameters
     ----------
@@ -204,5 +204,10 @@ def outlier(c: float, blocks: float) -> float:
     -------
     float
         ``(1 + sqrt(c/(pi L)))^L``, see :eq:`eq-spectrum-outlier`.
+
+    Notes
+    -----
+    The entries that a branch adds differ. With that a stream that starts even is longer by a factor that tends to
+    ``exp(c/4 (1 - 1/pi))`` with the depth.
     """
     return float((1 + math.sqrt(c / (math.pi * blocks))) ** blocks)
