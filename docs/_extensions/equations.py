@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.nodes import make_refnode
 
 import tags
-from check_domain import CheckDomain, domain_of
+from check_domain import CheckDomain, domain_of, equation_number
 from folds import details
 from page_tools import report_address
 
@@ -153,8 +153,8 @@ def relations(domain: CheckDomain, label: str, link: Linker) -> Iterator[tuple[s
     yield from (
         (heading, items)
         for heading, items in (
-            ("Rests on", [link.equation(other) for other in link.rests_on[label]]),
-            ("Used by", [link.equation(other) for other in link.used_by(label)]),
+            ("Rests on", [link.equation(other) for other in _in_order(link, link.rests_on[label])]),
+            ("Used by", [link.equation(other) for other in _in_order(link, link.used_by(label))]),
             ("Code", [link.code(call) for call in calls]),
         )
         if items
@@ -184,8 +184,13 @@ def _table(domain: CheckDomain, labels: Iterable[str], link: Linker) -> nodes.ta
     return nodes.table("", group, classes=["equation-index", "colwidths-given"])
 
 
+def _in_order(link: Linker, labels: Iterable[str]) -> list[str]:
+    """Equations in the order of their numbers."""
+    return sorted(labels, key=lambda label: _number(link, label))
+
+
 def _number(link: Linker, label: str) -> tuple[int, str]:
-    text = link.equation(label).astext().strip("()")
+    text = equation_number(link.app.env, label)
     return (int(text) if text.isdigit() else 0, label)
 
 
@@ -197,8 +202,8 @@ def _cells(domain: CheckDomain, label: str, link: Linker) -> list[list[nodes.Nod
         [link.tag(label)],
         [nodes.Text(strength(display, record))],
         joined([link.code(call) for call in calls]),
-        joined([link.equation(other) for other in link.rests_on[label]]),
-        joined([link.equation(other) for other in link.used_by(label)]),
+        joined([link.equation(other) for other in _in_order(link, link.rests_on[label])]),
+        joined([link.equation(other) for other in _in_order(link, link.used_by(label))]),
     ]
 
 

@@ -42,6 +42,11 @@ def minutes(doctree: nodes.document) -> int:
     return max(1, math.ceil(words / _WORDS + seconds / 60))
 
 
+def _asks(doctree: nodes.document) -> bool:
+    """Whether it is a page to be read, with a question; lists and indexes are looked up."""
+    return any("question" in paragraph["classes"] for paragraph in doctree.findall(nodes.paragraph))
+
+
 def _parents(node: nodes.Node) -> Any:
     while node.parent is not None:
         node = node.parent
@@ -58,7 +63,7 @@ def add_tools(
     if not mark:
         return
     facts = ""
-    if docname != app.config.root_doc:
+    if docname != app.config.root_doc and _asks(doctree):
         facts = _facts(app, docname, doctree) + _contents(context.get("toc", ""))
     context["body"] = head + mark + facts + rest + _tools(app, docname)
 

@@ -20,7 +20,7 @@ import page_graph
 
 HEADS = ("rules", "blocks and networks", "stacks and paths", "evidence")
 _HEAD_OF = {"rules": HEADS[0], "blocks": HEADS[1], "networks": HEADS[1]}
-_ROW, _TOP, _LEFT, _WIDE, _HIGH = 30, 40, 168, 136, 22
+_ROW, _TOP, _LEFT, _WIDE, _HIGH = 30, 40, 188, 156, 22
 
 
 class results_map(nodes.Element):
@@ -112,6 +112,8 @@ def _table(app: Sphinx, docname: str, pages: list[str]) -> nodes.table:
     for page in pages:
         below = [other for other in pages if other in found[page]]
         above = [other for other in pages if page in found[other]]
+        if not below and not above:
+            continue
         body += _row(_links(app, docname, cell) for cell in ([page], below, above))
     group += body
     return nodes.table("", group)

@@ -77,7 +77,7 @@ def _body(app: Sphinx, tag: tags.Tag) -> str:
         f"{shown}<h2>To cite it</h2>"
         f"<p>The tag stays; a number may change with the version. "
         f'<a class="reference" href="{tag.tag}.html">Permanent link</a></p>'
-        f'<div class="highlight"><pre>{escape(bibtex(app, docname, tag.tag))}</pre></div>'
+        f'<pre class="citation">{escape(bibtex(app, docname, tag.tag))}</pre>'
     )
 
 
@@ -88,7 +88,11 @@ def _equation(app: Sphinx, tag: tags.Tag) -> str:
     tex = display["tex"]
     if display["kind"] == "derivation":
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    parts: list[nodes.Node] = [nodes.paragraph("", strength(display, record), classes=["strength"])]
+    parts: list[nodes.Node] = [
+        nodes.paragraph(
+            "", f"Check: {strength(display, record)}.".replace("Check: not", "Not"), classes=["strength"]
+        )
+    ]
     if record and record["near"]:
         parts += [
             nodes.paragraph("", "Near misses that the check rejects:"),
