@@ -32,14 +32,17 @@ def accessible(html: str) -> str:
         lambda found: f'<aside class="{found[1]}{found[2]}" aria-label="{_NAMES[found[1]]}">', html
     )
     html = _TABLE.sub(r'<div class="table-wrapper\1" tabindex="0">', html)
-    return _CODE.sub(
-        lambda found: f'<pre tabindex="0">{found[1]}</pre>' if _wide(found[1]) else found[0], html
-    )
+    html = _CORNER.sub(r'<td class="\1"></td>', html)
+    html = _NEAR.sub(lambda found: _reachable(found[0], "<span", _wide(found[1], _SIGNS)), html)
+    return _CODE.sub(lambda found: _reachable(found[0], "<pre", _wide(found[1], _NARROW)), html)
 
 
-def _wide(code: str) -> bool:
-    lines = unescape(re.sub(r"<[^>]*>", "", code)).splitlines()
-    return any(len(line) > _NARROW for line in lines)
+def _reachable(html: str, tag: str, wide: bool) -> str:
+    return html.replace(tag, f'{tag} tabindex="0"', 1) if wide else html
+
+
+def _wide(html: str, most: int) -> bool:
+    return any(len(line) > most for line in unescape(re.sub(r"<[^>]*>", "", html)).splitlines())
 
 
 def complete(app: Sphinx, exception: Exception | None) -> None:

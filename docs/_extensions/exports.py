@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,13 @@ def _number(env: BuildEnvironment, label: str) -> str:
 def _cells_of(env: BuildEnvironment, docname: str) -> dict[int, str]:
     """The code of a page, by the index of its cell; none where nothing is run."""
     path = Path(env.doc2path(docname))
-    if path.suffix != ".md":
-        return {}
-    cells = enumerate(notebook_of(path.read_text("utf-8")).cells)
-    return {index: cell.source for index, cell in cells if cell.cell_type == "code"}
+    return dict(_code_cells(path.read_text("utf-8"))) if path.suffix == ".md" else {}
+
+
+@lru_cache(maxsize=4)
+def _code_cells(text: str) -> tuple[tuple[int, str], ...]:
+    cells = enumerate(notebook_of(text).cells)
+    return tuple((index, cell.source) for index, cell in cells if cell.cell_type == "code")
 
 
 # A cell: (is it code, its source, a name for its id).

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from html import escape
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 from xml.etree import ElementTree
 
@@ -149,7 +149,10 @@ def equation_html(tex: str, *, name: str = "Equation") -> str:
 
 def _reachable(mathml: str, name: str) -> str:
     """Let the tab key reach the scroll box of an equation only if it may be too wide for a phone."""
-    signs = max(len(re.sub(r"<[^>]*>", "", row)) for row in mathml.split("</mtr>"))
+    rows = [
+        [len(re.sub(r"<[^>]*>", "", cell)) for cell in row.split("</mtd>")] for row in mathml.split("</mtr>")
+    ]
+    signs = sum(max(column) for column in zip_longest(*rows, fillvalue=0))
     return f' tabindex="0" role="region" aria-label="{escape(name)}"' if signs > _WIDE else ""
 
 

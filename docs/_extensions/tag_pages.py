@@ -6,7 +6,7 @@ else later, so a citation never leads astray.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -29,10 +29,18 @@ def tag_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     """All pages of tags; those of figures by the page they stand on, which is then loaded once."""
     builder: Any = app.builder
     builder.imgpath = f"../{builder.imagedir}"  # where a picture looks for its files
+    navigation = _navigation(app)
     everyone = sorted(tags.load().values(), key=lambda tag: (_place(app, tag)[0], tag.tag))
     for tag in everyone:
         body = _retired(tag) if tag.retired else _body(app, tag)
-        yield TAGGED.format(tag.tag), {"title": f"{tag.tag}, {_name(app, tag)}", "body": body}, "page.html"
+        context = {"title": f"{tag.tag}, {_name(app, tag)}", "body": body, "toctree": navigation}
+        yield TAGGED.format(tag.tag), context, "page.html"
+
+
+def _navigation(app: Sphinx) -> Callable[..., str]:
+    """The tree of all pages, worked out once: it is the same on every page of a tag, and it takes its time."""
+    tree: Callable[..., str] = app.builder._get_local_toctree  # type: ignore[attr-defined]
+    return lru_cache(lambda **settings: tree(TAGGED.format("R001"), **settings))
 
 
 def _place(app: Sphinx, tag: tags.Tag) -> tuple[str, str]:
