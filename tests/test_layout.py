@@ -122,3 +122,13 @@ def test_every_dependency_has_its_reason():
     needed |= browsers["devDependencies"].keys()
     reasons = re.findall(r"^- `([\w-]+)`: \w", (TOP / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(reasons) == sorted(needed)
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "docs").glob("*/index.md")), ids=name)
+def test_every_page_has_a_short_name_of_its_own(path):
+    """The navigation shows it; the statement is the page's title, and nobody types it twice."""
+    blocks = re.findall(r"```\{toctree\}\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+    entries = [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
+    named = dict(re.fullmatch(r"(.+) <(.+)>", entry).groups()[::-1] for entry in entries)
+    assert len(set(named.values())) == len(entries)
+    assert max(map(len, named.values())) <= 18  # as wide as its box on the map

@@ -42,7 +42,8 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         pages = [page for page in page_graph.reading_order(app.env) if page in found]
         columns = _columns(pages, Path(app.confdir, "src", "resgrad"))
         drawing = nodes.raw("", _svg(app, docname, columns), format="html")
-        place.replace_self([drawing, _table(app, docname, pages)])
+        table = nodes.container("", _table(app, docname, pages), classes=["table-wrapper"])
+        place.replace_self([drawing, table])
 
 
 def _columns(pages: Iterable[str], source: Path) -> list[list[str]]:

@@ -96,11 +96,9 @@ def _equation(app: Sphinx, tag: tags.Tag) -> str:
     tex = display["tex"]
     if display["kind"] == "derivation":
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    parts: list[nodes.Node] = [
-        nodes.paragraph(
-            "", f"Check: {strength(display, record)}.".replace("Check: not", "Not"), classes=["strength"]
-        )
-    ]
+    told = strength(display, record)
+    told = f"Check: {told}." if record else f"{told.capitalize()}."
+    parts: list[nodes.Node] = [nodes.paragraph("", told, classes=["strength"])]
     if record and record["near"]:
         parts += [
             nodes.paragraph("", "Near misses that the check rejects:"),

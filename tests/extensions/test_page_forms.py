@@ -26,10 +26,19 @@ Which?
 The answer, $\\skippath{y}$, with {eq}`eq-linear-forward` of the [second page](second.md).
 
 ```{toctree}
-second
+Product <second>
 ```
 """
-SECOND = """# A product
+SECOND = """{.question}
+What is $x W$?
+
+# A product
+
+## In code
+
+Nothing.
+
+## In maths
 
 ```{code-cell} python
 :tags: [remove-cell]
@@ -99,7 +108,9 @@ def build(folder: Path, addresses: dict[str, str]) -> Path:
             "check_directives",
             "equations",
             "previews",
+            "page_list",
             "page_tools",
+            "tag_pages",
             "cards",
             "mathml",
         ],
@@ -229,6 +240,8 @@ def test_with_addresses_every_link_is_there(public):
 def test_every_page_has_its_facts_and_a_citation(site):
     html = (site / "second.html").read_text("utf-8")
     assert '<p class="page-facts">1 min' in html
+    contents = html[html.index('<details class="page-contents">') : html.index("</nav></details>")]
+    assert re.findall(r'href="(#[^"]+)"', contents) == ["#in-code", "#in-maths"]
     assert "@misc{resgrad-second," in html
     assert 'href="_sources/second.md.txt"' in html
     assert (site / "_sources" / "second.md.txt").exists()
@@ -250,3 +263,33 @@ def test_the_forms_are_the_same_twice(site, tmp_path_factory):
         json.loads((folder / "second.ipynb").read_text("utf-8"))["cells"][1:] for folder in (site, again)
     ]
     assert cells[0] == cells[1]
+
+
+def test_a_list_of_pages_has_the_short_name_the_statement_and_the_question(site):
+    html = (site / "index.html").read_text("utf-8")
+    listed = html[html.index("page-list") : html.index("</dl>")]
+    assert re.search(r'<dt>\s*<a [^>]*href="second.html"[^>]*><span>Product</span></a>', listed)
+    assert "<p>A product</p>" in listed
+    assert re.search(r'<p class="page-question">What is <math.*</math>\?</p>', listed, re.DOTALL)
+    assert ">Product</a>" in (site / "search.html").read_text(
+        "utf-8"
+    )  # the navigation has the short name alone
+
+
+def test_a_page_of_a_tag_says_all_that_a_citation_needs(public):
+    html = (public / "t" / "R001.html").read_text("utf-8")
+    assert 'href="../second.html#equation-eq-linear-forward">A product</a>, since version 1.2.' in html
+    assert "Check: evaluated from this TeX; holds within 1e-12; rejects 1 near miss, off by 0.18" in html
+    assert " off by 0.18 (transposed)" in html
+    assert "@misc{resgrad-R001," in html
+    assert "version 1.2, tag R001" in html
+    assert "url = {https://docs.example/r/t/R001.html}" in html
+
+
+def test_the_page_of_a_retired_tag_explains_itself():
+    from tag_pages import _retired
+
+    body = _retired(Tag("R009", "eq-old-rule", "equation", "1.0", "merged with R001 & R002"))
+    assert "R009 is retired" in body
+    assert "merged with R001 &amp; R002" in body
+    assert "eq-old-rule" in body
