@@ -175,6 +175,34 @@
     plot.note(39.5, free - 1.4, (curves.length > 1 ? "band" : "points") + ": measured", "ink", "end");
   };
 
+  draw.flow = function (stage, choice, data) {
+    var at = function (kind) { return data[kind][choice[2]][choice[0]][choice[1]]; }, seen = -20;
+    var log = function (v) { return Math.max(v / 100, seen); }, curves = at("lengths").map(function (row) { return row.map(log); });
+    var values = at("values").map(log), shift = function (order) { return 76 + order / 2; };
+    var plot = new Plot(stage, [0, 109, [0, 32, 64, 76, 108], wide.matches ? "blocks passed — order of the singular value" : "blocks passed — order of the value", function (v) { return v < 70 ? v : v < 80 ? 1 : 64; }], [seen, 14, [seen, -10, 0, 10], "length — singular values, relative", power]);
+    plot.rule(0, true);
+    plot.rule(70);
+    plot.band(data.passed, curves[0], curves[2], "gradient");
+    plot.line(data.passed, curves[1], "gradient");
+    plot.points(data.order.slice(0, values.length).map(shift), null, values, null, "ink");
+    if (values[values.length - 1] === seen) plot.note(108, seen + 1, "and below", "muted", "end");
+    var above = curves[1][16] > 6;
+    plot.note(1, above ? -4 : 11, "dashed: length", "gradient");
+    plot.note(108, above ? -6 : 9, "points: values", "ink", "end");
+  };
+
+  draw.catch = function (stage, choice, data) {
+    var log = function (v) { return Math.max(v / 100, -14); }, right = data.right[choice[0]].map(log), wrong = data.wrong[choice[0]][choice[1]].map(log), limit = data.tolerance[choice[2]] / 100;
+    var plot = new Plot(stage, [-13, -1, range(-13, -1, 4), "step", power], [-14, 1, range(-12, 0, 4), "relative error", power]);
+    plot.rule(limit, true);
+    plot.note(-1, limit + 0.3, "tolerance", "muted", "end");
+    plot.line(data.steps, wrong, "ink");
+    plot.points(data.steps, null, right, null, "gradient");
+    plot.here(data.steps[data.at], wrong[data.at]);
+    plot.note(-12.8, -12.4, "points: the right vjp", "gradient");
+    plot.note(-12.8, -13.6, "line: the wrong one", "ink");
+  };
+
   function start(figure) {
     var told = JSON.parse(figure.querySelector("script").textContent), controls = told.controls;
     var form = figure.querySelector("form"), stage = figure.querySelector(".stage"), output = figure.querySelector("output");

@@ -34,6 +34,8 @@ class Scale:
         Whether its decimal logarithm is rounded instead.
     percent : bool
         Whether it is written in per cent.
+    words : tuple of str
+        What the numbers 0, 1, ... stand for; without it a number is written as such.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Scale:
     step: float
     log: bool = False
     percent: bool = False
+    words: tuple[str, ...] = ()
 
     def stored(self, value: Any) -> Any:
         """Return the nearest whole number of steps; of several numbers a list, of none None."""
@@ -60,6 +63,8 @@ class Scale:
             return "not measured"
         if isinstance(stored, list):
             return f"({', '.join(self.shown(entry) for entry in stored)})"
+        if self.words:
+            return self.words[int(stored)]
         value = 10 ** (stored * self.step) if self.log else stored * self.step
         value *= 100 if self.percent else 1
         text = number(value) if self.log else f"{value:.10g}".replace("-", "−")
