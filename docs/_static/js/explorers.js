@@ -203,6 +203,22 @@
     plot.note(-12.8, -13.6, "line: the wrong one", "ink");
   };
 
+  draw.seeds = function (stage, choice, data) {
+    var part = function (v) { return v / 1000; }, logs = data.logs[choice[2]].map(part), mean = data.means[choice[0]][choice[1]][choice[2]].map(part);
+    var taken = (choice[1] > 1 ? data.drawn[choice[1] - 2] : data.chosen[choice[2]][choice[1]]).slice(0, data.runs[choice[0]]), heights = {}, low = -1, high = 2.2;
+    var places = logs.map(function (log) { return Math.floor(10 * log + 0.5) / 10; });
+    var dots = places.map(function (place) { return heights[place] = (heights[place] || 0) + 1; }), top = Math.max.apply(null, dots) + 4;
+    var plot = new Plot(stage, [low, high, range(-1, 2), "plain loss over residual loss", power], [0, top, range(0, top - 4, 10), "seeds"]);
+    plot.rule(0);
+    dots.forEach(function (dot, k) {
+      make("circle", { class: taken.indexOf(k) < 0 ? "ring" : "dot ink", cx: plot.x(places[k]), cy: plot.y(dot), r: plot.wide ? 4 : 3 }, plot.svg);
+    });
+    if (mean.length > 1) plot.line(mean.slice(1).map(function (v) { return Math.max(low, Math.min(v, high)); }), [top - 1.5, top - 1.5], "ink");
+    plot.here(mean[0], top - 1.5);
+    plot.note(high, top * 0.7, "filled: in the mean", "ink", "end");
+    plot.note(high, top * 0.62, mean.length > 1 ? "circle, bar: mean, interval" : "circle: the mean", "ink", "end");
+  };
+
   function start(figure) {
     var told = JSON.parse(figure.querySelector("script").textContent), controls = told.controls;
     var form = figure.querySelector("form"), stage = figure.querySelector(".stage"), output = figure.querySelector("output");
@@ -236,6 +252,7 @@
         input.setAttribute("aria-valuetext", c.texts[choice[i]]);
         fields[i].querySelector("b").textContent = c.texts[choice[i]];
       });
+      if (!draw[told.name]) return; // all states are drawn in the page, and its style shows the chosen one
       var old = stage.querySelector("svg");
       if (old) old.remove();
       drawn = draw[told.name](stage, choice, told.data) || {};

@@ -201,6 +201,7 @@ def explorer(
     data: Any,
     stored: str,
     across: str = "",
+    panels: Sequence[dict[str, str]] = (),
 ) -> Explorer:
     """Make an explorer of a function of settings.
 
@@ -224,6 +225,9 @@ def explorer(
         The steps of all numbers, in words.
     across : str
         A control whose stops are the columns of the table, if there is one result.
+    panels : sequence of dict
+        A drawing of every state, from `resgrad.lab.panels.panel`, the last control fastest: then the page shows the
+        chosen one without a script, and there is none in ``explorers.js``.
 
     Returns
     -------
@@ -248,7 +252,23 @@ def explorer(
         "table": _table(compute, controls, heads, across, stored),
         "data": data,
     }
+    if panels:
+        parts["panels"] = _panels(panels, compute, controls, say)
     return Explorer(picture.label, picture.wide, picture.narrow, picture.alt, picture.caption, parts=parts)
+
+
+def _panels(
+    panels: Sequence[dict[str, str]], compute: Callable[..., State], controls: Sequence[Control], say: str
+) -> list[dict[str, Any]]:
+    """Return each drawing with the indices of its stops and its sentence."""
+    choices = list(product(*(range(len(c.stops)) for c in controls)))
+    told = []
+    for choice, drawings in zip(choices, panels, strict=True):
+        settings = {c.name: c.stops[i] for c, i in zip(controls, choice, strict=True)}
+        told.append(
+            {"at": choice, **drawings, "sentence": _sentence(say, controls, compute(**settings), settings)}
+        )
+    return told
 
 
 def _sentence(say: str, controls: Sequence[Control], state: State, settings: dict[str, Any]) -> str:

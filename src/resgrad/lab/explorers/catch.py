@@ -229,8 +229,8 @@ _SAY = (
 )
 _STORED = (
     "Relative errors in one direction at a step of 10⁻⁵, stored as the decimal logarithm, in whole steps of "
-    f"{ERROR.step:g}, curves of {CURVE.step:g}; numbers that are equal are shown as 10⁻¹⁶ "
-    "apart. Steps: at how many of 25 the right vjp passes and the wrong one does not. The part forgotten: the skip; the factor 0.5; that mean and "
+    f"{ERROR.step:g}, curves of {CURVE.step:g}; numbers that are equal are shown as 10⁻¹⁶ apart. Steps: at how many of "
+    "25 the right vjp passes and the wrong one does not. The part forgotten: the skip; the factor 0.5; that mean and "
     "deviation depend on x; 1/√d; the mask; the slope."
 )
 
@@ -325,7 +325,7 @@ def _picture(label: str) -> Figure:
     alt = (
         "Relative error against the step from 10⁻¹³ to 0.1, both logarithmic. The right vjp gives a V with its bottom "
         f"at {best}. The wrong ones give plateaus: wrong sign {at['sign']}, no skip {at['forgotten']}, half "
-        f"{at['half']}, transposed {at['transposed']}; one off by a millionth follows the V down to a plateau of a millionth."
+        f"{at['half']}, transposed {at['transposed']}; one off by a millionth follows the V to a plateau."
     )
     caption = (
         f"With the right vjp the error falls to {best} at the best step; with a wrong one it stays on a plateau, for a "
