@@ -5,6 +5,9 @@
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
 # One page, by a part of its path, for `make doctest`.
 PAGE ?=
+# A long experiment and its processes, for `make study`.
+NAME ?= images
+WORKERS ?= 1
 
 # One thread for the linear algebra: the bits of a sum depend on their number.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -21,7 +24,8 @@ ORACLE := .venv/oracle-$(shell cat requirements-oracle.lock | cksum | tr ' ' -)
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .NOTPARALLEL:
-.PHONY: help html test doctest live check lint types oracle benchmark linkcheck tags lock clean again
+.PHONY: help html test doctest study live check lint types oracle browser axe formats lighthouse benchmark linkcheck tags lock \
+	clean again
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,10 +40,13 @@ test: $(READY) ## run all tests but the comparison with JAX
 doctest: $(READY) ## run the examples of the pages; PAGE=residual for one
 	$(BIN)/pytest tests/docs/test_pages.py $(if $(PAGE),-k "$(PAGE)")
 
+study: $(READY) ## run a long experiment at full size; NAME=images, WORKERS=2
+	$(BIN)/python -m resgrad.lab.study $(NAME) --workers $(WORKERS) --output docs/evidence/studies/$(NAME).json
+
 live: $(READY) ## build again and reload the browser on every save
 	$(BIN)/sphinx-autobuild -n -j auto -c . -d build/doctrees --watch src --watch conf.py --re-ignore __pycache__ docs build/html
 
-check: lint types test html oracle ## what CI runs on the locked versions
+check: lint types test html browser oracle ## what CI runs on the locked versions
 
 lint: $(READY) ## look for slips and check the layout of the code
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -49,6 +56,22 @@ types: $(READY) ## check the types
 
 oracle: $(ORACLE) ## compare every rule with JAX (installs it)
 	RESGRAD_REQUIRE_ORACLE=1 $(BIN)/pytest tests/oracle tests/test_benchmarks.py
+
+browser: html ## drive the site in Chromium, Firefox and WebKit, with axe
+	sh tests/browser/run.sh
+
+formats: html ## the whole site as PDF and EPUB: build/formats
+	$(SPHINX) -W -b epub -d build/doctrees docs build/epub
+	$(SPHINX) -W -b singlehtml -d build/doctrees docs build/single
+	@mkdir -p build/formats && cp build/epub/*.epub build/formats/residual-gradients.epub
+	sh tests/browser/run.sh pdf.mjs ../../build/single/index.html ../../build/formats/residual-gradients.pdf
+	RESGRAD_REQUIRE_FORMATS=1 $(BIN)/pytest -q tests/formats
+
+axe: html ## look at every page with axe, light and dark, on a desk and a phone: some minutes
+	RESGRAD_AXE=all sh tests/browser/run.sh axe.test.mjs
+
+lighthouse: html ## measure every page with Lighthouse, three times: half an hour
+	sh tests/browser/run.sh lighthouse.mjs
 
 benchmark: $(ORACLE) ## time it beside JAX, the bare matrix products and, where it is installed, PyTorch
 	$(BIN)/python tests/benchmarks/run.py

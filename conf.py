@@ -23,20 +23,25 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
+    "accessible",
     "cards",
     "check_directives",
+    "descriptions",
     "equations",
-    "exports",
     "explorers",
+    "exports",
     "mathml",
     "notation_table",
     "page_keys",
+    "page_list",
     "page_tools",
     "pictures",
+    "policy",
     "previews",
     "results_map",
     "site_files",
     "source_code",
+    "tag_pages",
     "notfound.extension",
     "sphinx_copybutton",
 ]
@@ -84,6 +89,18 @@ napoleon_use_rtype = False
 napoleon_custom_sections = [("Attributes", "params_style")]  # not under the word "Variables"
 
 pygments_style, pygments_dark_style = "ink_style.Light", "ink_style.Dark"
+# What search engines show of the pages whose first paragraph does not say it.
+descriptions = {
+    "index": "How gradients are back-propagated through y = F(x) + x: every equation derived, evaluated by the build "
+    "and shown in numpy, and what the skip does to them measured.",
+    "genindex": "Every term and every function of Residual gradients, in the order of the alphabet.",
+    "practice/index": "What to do with the gradients of residual networks: guides for those who write or check one.",
+    "py-modindex": "The modules of resgrad, the numpy library that runs on every page of Residual gradients.",
+    "reference/bibliography": "The papers and books that Residual gradients cites, with their identifiers.",
+    "reference/glossary": "The terms of Residual gradients, each defined in a sentence and linked from its pages.",
+    "reference/index": "Functions, equations, terms and sources of Residual gradients, each with its own address.",
+    "search": "Search the pages, equations and functions of Residual gradients. What you type stays in your browser.",
+}
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "Residual gradients"

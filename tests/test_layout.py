@@ -1,6 +1,7 @@
 """The map of the project holds: one stem in five places, floors, a reason for each dependency."""
 
 import ast
+import json
 import re
 import tomllib
 from fnmatch import fnmatch
@@ -117,5 +118,7 @@ def test_every_dependency_has_its_reason():
         *project["dependency-groups"].values(),
     ]
     needed = {re.match(r"[\w-]+", entry)[0] for group in groups for entry in group if isinstance(entry, str)}
+    browsers = json.loads((TOP / "tests/browser/package.json").read_text("utf-8"))
+    needed |= browsers["devDependencies"].keys()
     reasons = re.findall(r"^- `([\w-]+)`: \w", (TOP / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(reasons) == sorted(needed)

@@ -1,6 +1,7 @@
 """What stands around the code is true: commands, versions, locks, pinned actions, no address of a machine."""
 
 import doctest
+import json
 import re
 import subprocess
 import tomllib
@@ -98,3 +99,15 @@ def test_every_action_is_pinned_and_gets_no_right_that_it_does_not_need():
     assert uses
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use) for use in uses)
     assert re.search(r"^permissions: \{\}$", workflow, re.MULTILINE)
+
+
+def test_the_lock_of_the_browser_tests_names_no_place():
+    lock = json.loads(text("tests/browser/package-lock.json"))
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert {
+        "node_modules/axe-core",
+        "node_modules/lighthouse",
+        "node_modules/puppeteer-core",
+    } <= packages.keys()
+    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
+    assert not [name for name, entry in packages.items() if "resolved" in entry]

@@ -76,7 +76,7 @@ class Checked(SphinxDirective):
         )
         fold += _code(record.code)
         if record.near:
-            fold += _near_misses(record.near)
+            fold += near_misses(record.near)
         return [fold]
 
 
@@ -135,7 +135,7 @@ def _code(code: str) -> nodes.literal_block:
     return nodes.literal_block(code, code, language="pycon", runs="check")
 
 
-def _near_misses(near: tuple[NearMiss, ...]) -> nodes.bullet_list:
+def near_misses(near: tuple[NearMiss, ...]) -> nodes.bullet_list:
     """The near misses, struck through, each with its distance and what is wrong with it."""
     items = nodes.bullet_list("", classes=["near-misses"])
     for miss in near:

@@ -1,4 +1,4 @@
-"""The index of all equations, their permanent pages ``t/R017.html`` and the counts that pages state.
+"""The index of all equations and the counts that pages state.
 
 All of it is collected by the build when every page has been read: nobody types a dependency or a count.
 """
@@ -6,7 +6,6 @@ All of it is collected by the build when every page has been read: nobody types 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from html import escape
 from itertools import groupby
 from typing import Any
 
@@ -20,11 +19,11 @@ from sphinx.util.nodes import make_refnode
 
 import tags
 from check_domain import CheckDomain, domain_of
-from folds import details, summary
-from mathml import to_mathml
+from folds import details
 from page_tools import report_address
 
-_TAGGED = "t/{}"
+#: The page of a tag.
+TAGGED = "t/{}"
 
 
 class equation_index(nodes.Element):
@@ -53,17 +52,24 @@ class SiteCount(SphinxRole):
         return [site_count("", "", count=self.text)], []
 
 
-def _executed(domain: CheckDomain) -> int:
-    return sum(not record["why_not"] for record in domain.records.values())
+def _executed(env: BuildEnvironment) -> int:
+    return sum(not record["why_not"] for record in domain_of(env).records.values())
 
 
-def _near_misses(domain: CheckDomain) -> int:
-    return sum(len(record["near"]) for record in domain.records.values())
+def _near_misses(env: BuildEnvironment) -> int:
+    return sum(len(record["near"]) for record in domain_of(env).records.values())
 
 
-COUNTS: dict[str, Callable[[CheckDomain], int]] = {
-    "equations": lambda domain: len(domain.displays),
-    "checked": lambda domain: len(domain.records),
+def figures(env: BuildEnvironment) -> list[str]:
+    """The labels of all figures."""
+    return [label for label in env.domains.standard_domain.anonlabels if label.startswith("fig-")]
+
+
+COUNTS: dict[str, Callable[[BuildEnvironment], int]] = {
+    "pages": lambda env: len(env.found_docs),
+    "figures": lambda env: len(figures(env)),
+    "equations": lambda env: len(domain_of(env).displays),
+    "checked": lambda env: len(domain_of(env).records),
     "executed": _executed,
     "near-misses": _near_misses,
 }
@@ -72,17 +78,17 @@ COUNTS: dict[str, Callable[[CheckDomain], int]] = {
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the index, the counts and what belongs in each fold into a page."""
     domain = domain_of(app.env)
-    link = _Linker(app, docname)
+    link = Linker(app, docname)
     for place in list(doctree.findall(site_count)):
-        place.replace_self(nodes.Text(str(COUNTS[place["count"]](domain))))
-    for fold in doctree.findall(details):
+        place.replace_self(nodes.Text(str(COUNTS[place["count"]](app.env))))
+    for fold in list(doctree.findall(details)):
         if "check" in fold:
             _fill_fold(fold, domain, link)
     for index in list(doctree.findall(equation_index)):
         index.replace_self(list(_tables(domain, link)))
 
 
-class _Linker:
+class Linker:
     """Makes the links from one page."""
 
     def __init__(self, app: Sphinx, docname: str) -> None:
@@ -109,7 +115,7 @@ class _Linker:
     def tag(self, label: str) -> nodes.Node:
         """The permanent tag, linked to its page."""
         tag = self.tags[label].tag
-        uri = self.app.builder.get_relative_uri(self.docname, _TAGGED.format(tag))
+        uri = self.app.builder.get_relative_uri(self.docname, TAGGED.format(tag))
         return nodes.reference("", tag, refuri=uri, internal=True, classes=["tag"])
 
     def about_check(self, label: str) -> list[nodes.Node]:
@@ -119,7 +125,7 @@ class _Linker:
         ]
         if report := report_address(self.app.env, self.tags[label].tag):
             links.append(nodes.reference("", "Error in this equation?", refuri=report))
-        return _joined(links)
+        return joined(links)
 
     def code(self, qualified: str) -> nodes.Node:
         """The function's name, linked to its reference entry."""
@@ -131,17 +137,17 @@ class _Linker:
         return found or content
 
 
-def _fill_fold(fold: nodes.Element, domain: CheckDomain, link: _Linker) -> None:
+def _fill_fold(fold: nodes.Element, domain: CheckDomain, link: Linker) -> None:
     label = fold["check"]
-    line = fold.next_node(summary)
-    assert line is not None
-    line += [nodes.Text(" "), link.tag(label)]
-    for heading, items in _relations(domain, label, link):
-        fold += nodes.paragraph("", f"{heading} ", *_joined(items), classes=["relations"])
+    # Beside the fold: a link inside its line would be a control within a control.
+    parent, tag = fold.parent, nodes.paragraph("", "", link.tag(label), classes=["check-tag"])
+    parent[parent.index(fold)] = nodes.container("", fold, tag, classes=["check-line"])
+    for heading, items in relations(domain, label, link):
+        fold += nodes.paragraph("", f"{heading} ", *joined(items), classes=["relations"])
     fold += nodes.paragraph("", "", *link.about_check(label), classes=["relations"])
 
 
-def _relations(domain: CheckDomain, label: str, link: _Linker) -> Iterator[tuple[str, list[nodes.Node]]]:
+def relations(domain: CheckDomain, label: str, link: Linker) -> Iterator[tuple[str, list[nodes.Node]]]:
     """What an equation rests on and what uses it, as far as there is any."""
     calls = domain.records[label]["calls"]
     yield from (
@@ -155,7 +161,7 @@ def _relations(domain: CheckDomain, label: str, link: _Linker) -> Iterator[tuple
     )
 
 
-def _joined(items: list[nodes.Node]) -> list[nodes.Node]:
+def joined(items: list[nodes.Node]) -> list[nodes.Node]:
     """The items with commas between them."""
     return [part for item in items for part in (item, nodes.Text(", "))][:-1]
 
@@ -163,40 +169,41 @@ def _joined(items: list[nodes.Node]) -> list[nodes.Node]:
 _HEADS = (("Equation", 10), ("Tag", 8), ("Check", 40), ("Code", 18), ("Rests on", 12), ("Used by", 12))
 
 
-def _tables(domain: CheckDomain, link: _Linker) -> Iterator[nodes.Node]:
+def _tables(domain: CheckDomain, link: Linker) -> Iterator[nodes.Node]:
     """A table for each page, in the order of the equations' numbers."""
     ordered = sorted(domain.displays, key=lambda label: _number(link, label))
     for docname, labels in groupby(ordered, key=lambda label: domain.displays[label]["docname"]):
         yield nodes.rubric("", "", link.page(docname))
-        yield _table(domain, labels, link)
+        yield nodes.container("", _table(domain, labels, link), classes=["table-wrapper"])
 
 
-def _table(domain: CheckDomain, labels: Iterable[str], link: _Linker) -> nodes.table:
+def _table(domain: CheckDomain, labels: Iterable[str], link: Linker) -> nodes.table:
     group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for _, width in _HEADS), cols=len(_HEADS))
     group += nodes.thead("", _row([[nodes.Text(head)] for head, _ in _HEADS]))
     group += nodes.tbody("", *(_row(_cells(domain, label, link)) for label in labels))
     return nodes.table("", group, classes=["equation-index", "colwidths-given"])
 
 
-def _number(link: _Linker, label: str) -> tuple[int, str]:
+def _number(link: Linker, label: str) -> tuple[int, str]:
     text = link.equation(label).astext().strip("()")
     return (int(text) if text.isdigit() else 0, label)
 
 
-def _cells(domain: CheckDomain, label: str, link: _Linker) -> list[list[nodes.Node]]:
+def _cells(domain: CheckDomain, label: str, link: Linker) -> list[list[nodes.Node]]:
     display, record = domain.displays[label], domain.records.get(label)
     calls = record["calls"] if record else ()
     return [
         [link.equation(label)],
         [link.tag(label)],
-        [nodes.Text(_strength(display, record))],
-        _joined([link.code(call) for call in calls]),
-        _joined([link.equation(other) for other in link.rests_on[label]]),
-        _joined([link.equation(other) for other in link.used_by(label)]),
+        [nodes.Text(strength(display, record))],
+        joined([link.code(call) for call in calls]),
+        joined([link.equation(other) for other in link.rests_on[label]]),
+        joined([link.equation(other) for other in link.used_by(label)]),
     ]
 
 
-def _strength(display: dict[str, Any], record: dict[str, Any] | None) -> str:
+def strength(display: dict[str, Any], record: dict[str, Any] | None) -> str:
+    """How strong an equation's check is, in words."""
     if record is None:
         return f"not checked: {display['unchecked']}"
     exact = "; both sides agree to the last bit" if record["error"] == 0 else ""
@@ -209,49 +216,9 @@ def _row(cells: list[list[nodes.Node]]) -> nodes.row:
 
 def note_tag_faults(app: Sphinx, env: BuildEnvironment) -> None:
     """Stop at equations or figures without a tag and at tags that lost theirs."""
-    labels = env.domains.standard_domain.anonlabels
-    figures = [label for label in labels if label.startswith("fig-")]
-    found = list(tags.faults(tags.load(), [*domain_of(env).displays, *figures]))
+    found = list(tags.faults(tags.load(), [*domain_of(env).displays, *figures(env)]))
     if found:
         raise ExtensionError("; ".join(found))
-
-
-def tag_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """A page for each tag: what it names, where it stands, since when, how to cite it."""
-    domain = domain_of(app.env)
-    for tag in tags.load().values():
-        yield _TAGGED.format(tag.tag), {"title": tag.tag, "body": _tag_body(app, domain, tag)}, "page.html"
-
-
-def _tag_body(app: Sphinx, domain: CheckDomain, tag: tags.Tag) -> str:
-    lines = [
-        f"<h1>{tag.tag}</h1>",
-        f"<p>The {tag.kind} <code>{tag.label}</code>, since version {tag.since}.</p>",
-    ]
-    if tag.retired:
-        return "\n".join([*lines, f"<p>Retired: {tag.retired}</p>"])
-    if tag.kind == "equation":
-        docname, anchor = domain.displays[tag.label]["docname"], f"equation-{tag.label}"
-        lines += [_statement(domain, tag.label)]
-    else:
-        docname, anchor, caption = app.env.domains.standard_domain.labels[tag.label]
-        lines += [f"<p>Its caption: “{escape(caption)}”</p>"]
-    uri = app.builder.get_relative_uri(_TAGGED.format(tag.tag), docname)
-    title = app.env.titles[docname].astext()
-    lines += [
-        f'<p>It stands on the page <a href="{uri}#{anchor}">{title}</a>.</p>',
-        f"<p>To cite it: {app.config.project}, version {app.config.release}, tag {tag.tag}.</p>",
-    ]
-    return "\n".join(lines)
-
-
-def _statement(domain: CheckDomain, label: str) -> str:
-    sentence = domain.records[label]["sentence"] if label in domain.records else ""
-    display = domain.displays[label]
-    tex = display["tex"]
-    if display["kind"] == "derivation":
-        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return to_mathml(tex, display=True) + f'<p class="strength">{sentence}</p>'
 
 
 def note_update(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -275,5 +242,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-before-read-docs", note_update)
     app.connect("env-updated", pages_to_write)
     app.connect("env-check-consistency", note_tag_faults, priority=600)
-    app.connect("html-collect-pages", tag_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

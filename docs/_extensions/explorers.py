@@ -39,7 +39,7 @@ class Explored(Plotted):
     def run(self) -> list[nodes.Node]:
         """Put the parts of an explorer around its picture."""
         label, content = self.arguments[0], json.loads("\n".join(self.content))
-        figure, *_ = super().run()  # an explorer has a table of its own
+        (figure,) = super().run()
         assert isinstance(figure, nodes.figure)
         picture, caption = figure.children
         assert isinstance(caption, nodes.caption)
@@ -60,6 +60,10 @@ class Explored(Plotted):
         document = self.state.document
         document.ids.update(dict.fromkeys(shown["ids"], shown))
         return [shown]
+
+    def numbers(self, content: dict[str, Any]) -> list[nodes.Node]:
+        """Return nothing: an explorer has a table of its own."""
+        return []
 
     def _bet(self, bet: dict[str, Any]) -> nodes.Element:
         """Return the question and its answers, each with the verdict folded below it."""

@@ -40,7 +40,7 @@ CLASSES = {
 }
 
 #: An equation with more signs than this may not fit a phone and gets a scroll box of its own.
-_WIDE = 24
+_WIDE = 18
 _COLOUR = re.compile(r"\\(?:text)?color\b")
 #: Letters no taller than an x; all others reach at least a capital's height.
 _LOW = "acegmnopqrsuvwxyzαγεηικμνοπρςστυφχψω"
@@ -178,7 +178,9 @@ def depart_derivation(self: Any, node: nodes.Element) -> None:
 
 def visit_derivation_step(self: Any, node: nodes.Element) -> None:
     """Write a step and open the cell of its reason."""
-    name = f"Step {node.parent.index(node) + 1}"
+    above: Any = node.parent
+    number = above.get("number") and get_node_equation_number(self, above)
+    name = f"Step {above.index(node) + 1}" + (f" of equation {number}" if number else "")
     step = _for_builder(self, _placed(node, step_html, node["step"], name=name))
     self.body.append(f'<div class="derivation-row">{step}<div class="reason">')
 

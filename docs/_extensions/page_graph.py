@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
 
 from check_domain import domain_of
@@ -22,6 +24,19 @@ def reading_order(env: BuildEnvironment) -> list[str]:
             yield from below(child)
 
     return list(dict.fromkeys(below(env.config.root_doc)))
+
+
+def short_names(env: BuildEnvironment) -> dict[str, str]:
+    """What the tables of contents call a page, ``Name <page>``: page -> name."""
+    trees = (tree for toc in env.tocs.values() for tree in toc.findall(addnodes.toctree))
+    return {page: name for tree in trees for name, page in tree["entries"] if name}
+
+
+def short_name(env: BuildEnvironment, page: str) -> str:
+    """A page's short name; where nobody gave one, its stem, or its folder's for the folder's first page."""
+    path = Path(page)
+    stem = (path.parent if path.name == "index" and path.parent.name else path).name
+    return short_names(env).get(page, stem)
 
 
 def edges(env: BuildEnvironment) -> dict[str, Counter[str]]:

@@ -7,6 +7,7 @@ source; where the site has public addresses, also the links that edit it, report
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 from functools import cache
 from html import escape
@@ -24,6 +25,8 @@ from folds import details
 
 #: Words a minute, and seconds for an equation or a figure that is read with care.
 _WORDS, _SECONDS = 230, 8
+#: What a page's table of contents lists below its title.
+_BELOW_TITLE = re.compile(r"\A\s*<ul>\s*<li>.*?</a>\s*(<ul>.*</ul>)\s*</li>\s*</ul>\s*\Z", re.DOTALL)
 
 
 def minutes(doctree: nodes.document) -> int:
@@ -54,7 +57,9 @@ def add_tools(
     head, mark, rest = context["body"].partition("</h1>")
     if not mark:
         return
-    facts = "" if docname == app.config.root_doc else _facts(app, docname, doctree)
+    facts = ""
+    if docname != app.config.root_doc:
+        facts = _facts(app, docname, doctree) + _contents(context.get("toc", ""))
     context["body"] = head + mark + facts + rest + _tools(app, docname)
 
 
@@ -76,13 +81,19 @@ def _graph(app: Sphinx) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 
 def _link(app: Sphinx, docname: str, page: str) -> str:
     title = escape(app.env.titles[page].astext())
-    return f'<a href="{app.builder.get_relative_uri(docname, page)}" title="{title}">{_name(page)}</a>'
+    name = escape(page_graph.short_name(app.env, page))
+    return f'<a href="{app.builder.get_relative_uri(docname, page)}" title="{title}">{name}</a>'
 
 
-def _name(page: str) -> str:
-    """A page's short name: its stem, or its folder's if it is the folder's first page."""
-    path = Path(page)
-    return (path.parent if path.name == "index" and path.parent.name else path).name
+def _contents(toc: str) -> str:
+    """The headings of a page, folded, for screens that have no room for them beside the text."""
+    below = _BELOW_TITLE.search(toc)
+    if not below or below[1].count("<li>") < 2:
+        return ""
+    return (
+        '<details class="page-contents"><summary>On this page</summary>'
+        f'<nav aria-label="On this page">{below[1]}</nav></details>'
+    )
 
 
 def _tools(app: Sphinx, docname: str) -> str:
@@ -129,16 +140,17 @@ def source_file(app: Sphinx, docname: str) -> str:
     return path.relative_to(app.confdir).as_posix() if path.is_relative_to(app.confdir) else path.name
 
 
-def bibtex(app: Sphinx, docname: str) -> str:
-    """An entry for a bibliography; it names the version, and the address where the site has one."""
+def bibtex(app: Sphinx, docname: str, tag: str = "") -> str:
+    """An entry for a page, or for what has a tag on it; it names the version, and the address if there is one."""
     site = app.config.public_addresses.get("site", "").rstrip("/")
-    key = docname.removesuffix("/index").replace("/", "-")
+    key = tag or docname.removesuffix("/index").replace("/", "-")
     fields = {
         "author": f"{{{app.config.author}}}",
-        "title": app.env.titles[docname].astext(),
-        "howpublished": f"{app.config.project}, version {app.config.release}",
+        "title": app.env.titles[docname].astext() if docname else app.config.project,
+        "howpublished": f"{app.config.project}, version {app.config.release}"
+        + (f", tag {tag}" if tag else ""),
         "year": app.config.copyright[:4],
-        **({"url": f"{site}/{docname}.html"} if site else {}),
+        **({"url": f"{site}/{f't/{tag}' if tag else docname}.html"} if site else {}),
     }
     lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
     return f"@misc{{resgrad-{key},\n{lines}\n}}"

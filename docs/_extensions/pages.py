@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ def pages(docs: Path = DOCS) -> list[Path]:
 
 
 def run_page(path: Path) -> list[Record]:
-    """Execute all cells of a page; the records of its checks, in order."""
+    """Execute all cells of a page, in its folder as a kernel does; the records of its checks, in order."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    values = [_run_cell(cell.source, namespace, path) for cell in _code_cells(path)]
+    cells = _code_cells(path)
+    with chdir(path.parent):  # a page reads files by names that count from there
+        values = [_run_cell(cell.source, namespace, path) for cell in cells]
     return [value for value in values if isinstance(value, Record)]
 
 

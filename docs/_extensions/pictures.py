@@ -55,11 +55,15 @@ class _Shown(SphinxDirective):
         figure["names"].append(nodes.fully_normalize_name(label))
         self.set_source_info(figure)
         self.state.document.note_explicit_target(figure, figure)
-        return [figure, *_numbers(content.get("data", []))]
+        return [figure, *self.numbers(content)]
 
     def shown(self, label: str, content: dict[str, Any]) -> nodes.Element:
         """Return the node of the picture itself."""
         raise NotImplementedError
+
+    def numbers(self, content: dict[str, Any]) -> list[nodes.Node]:
+        """Return the table of what was drawn; a drawing says its numbers itself."""
+        return []
 
     def _caption(self, text: str) -> nodes.caption:
         found = _FIRST_SENTENCE.match(text)
@@ -110,6 +114,10 @@ class Plotted(_Shown):
             for index, theme in enumerate(("light", "dark"))
         }
         return picture("", label=label, alt=content["alt"], drawings=themes)
+
+    def numbers(self, content: dict[str, Any]) -> list[nodes.Node]:
+        """Return a table for each panel, folded."""
+        return _numbers(content.get("data", []))
 
 
 class Drawn(_Shown):

@@ -100,7 +100,7 @@ def _box(app: Sphinx, docname: str, page: str, place: tuple[int, int]) -> str:
     return (
         f'<a href="{app.builder.get_relative_uri(docname, page)}"><title>{title}</title>'
         f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="3"/>'
-        f'<text x="{x + 8}" y="{y + 16}">{escape(Path(page).name)}</text></a>'
+        f'<text x="{x + 8}" y="{y + 16}">{escape(page_graph.short_name(app.env, page))}</text></a>'
     )
 
 
@@ -118,7 +118,8 @@ def _table(app: Sphinx, docname: str, pages: list[str]) -> nodes.table:
 
 
 def _links(app: Sphinx, docname: str, pages: list[str]) -> list[nodes.Node]:
-    links = [make_refnode(app.builder, docname, page, "", nodes.Text(Path(page).name)) for page in pages]
+    names = [(page, nodes.Text(page_graph.short_name(app.env, page))) for page in pages]
+    links = [make_refnode(app.builder, docname, page, "", name) for page, name in names]
     parts: list[nodes.Node] = [part for link in links for part in (link, nodes.Text(", "))]
     return parts[:-1]
 

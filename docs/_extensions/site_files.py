@@ -20,7 +20,7 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
     top = Path(app.outdir)
     (top / "llms.txt").write_text(llms(app), "utf-8")
     for file in getattr(app.config, "bibtex_bibfiles", []):
-        shutil.copyfile(Path(app.srcdir, file), top / Path(file).name)
+        shutil.copyfile(Path(app.confdir, file), top / Path(file).name)
     if site := address(app):
         (top / "sitemap.xml").write_text(sitemap(app, site), "utf-8")
         (top / "robots.txt").write_text(f"User-agent: *\nSitemap: {site}/sitemap.xml\n", "utf-8")

@@ -20,6 +20,7 @@ _HOME = {
     "memory": "resgrad.measure.memory",
     "relu": "resgrad.rules.activation",
     "residual": "resgrad.blocks.residual",
+    "singular_values": "resgrad.measure.spectrum",
     "tanh": "resgrad.rules.activation",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from resgrad.lab import figures, palette
+from resgrad.lab import vision as vision_of
 
 WORDS = {"alt": "Two lines.", "caption": "The gap is 0.31. Bars: 10 to 90 %."}
 SAMPLES = np.random.default_rng(268820).standard_normal((5, 4))
@@ -108,7 +109,7 @@ def test_labels_are_moved_apart_and_no_further():
     assert sum(places[:3]) / 3 == pytest.approx(1)
 
 
-ROLES = ("ink", "skip", "branch", "gradient", "weight")
+ROLES = vision_of.ROLES
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -131,42 +132,22 @@ def test_every_shade_of_a_series_is_seen(theme):
         assert contrasts[-1] >= 3, role
 
 
-# Machado, Oliveira and Fernandes (2009), table 1, severity 1.0, on linear RGB.
-VISIONS = {
-    "normal": np.eye(3),
-    "protan": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deutan": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "tritan": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
-    "grey": np.tile([0.2126, 0.7152, 0.0722], (3, 1)),
-}
-
-
-def _seen(colour, vision):
-    """Return a colour as an eye of that kind sees it."""
-    linear = np.clip(np.asarray(VISIONS[vision]) @ palette._linear(colour), 0, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return "#" + "".join(f"{round(255 * c):02x}" for c in encoded)
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("vision", "least"), [("normal", 18), ("protan", 10), ("deutan", 11), ("tritan", 9), ("grey", 5)]
 )
 def test_roles_differ_in_every_vision(theme, vision, least):
-    colours = [_seen(getattr(palette.PALETTE[role], theme), vision) for role in ROLES]
-    assert min(palette.oklab_distance(a, b) for a, b in combinations(colours, 2)) >= least
+    assert vision_of.nearest(theme, vision) >= least
+
+
+def test_a_simulated_eye_sees_white_and_no_unknown_colours():
+    for vision in vision_of.VISIONS:
+        assert vision_of.seen("#ffffff", vision) == "#ffffff"
+        assert vision_of.seen("#000000", vision) == "#000000"
+    # Without the long cones red is dark, without the medium ones it is nearer to green.
+    assert palette.contrast(vision_of.seen("#ff0000", "protan"), "#000000") < 4
+    with pytest.raises(ValueError, match="vision must be one of normal"):
+        vision_of.seen("#ffffff", "full")
 
 
 def test_the_style_sheet_has_the_same_palette():

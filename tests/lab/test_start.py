@@ -10,14 +10,13 @@ from resgrad.lab.start import (
     KINDS,
     Setting,
     band,
-    effective_rank,
     expected_norm,
     initial,
     network,
     run,
-    unresolved,
 )
 from resgrad.lab.sweep import sweep
+from resgrad.measure.spectrum import effective_rank, unresolved
 
 
 def by_hand(kind, seed, blocks, n):
@@ -76,27 +75,6 @@ def test_a_run_is_reproduced_bit_for_bit_and_depends_on_its_seed():
     first, again, other = (run(setting, seed) for seed in (1, 1, 2))
     assert all(a.tobytes() == b.tobytes() for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first.norms, other.norms)
-
-
-def test_effective_rank_by_hand():
-    s = np.array([[2.0, 2.0, 2.0, 2.0], [5.0, 0.0, 0.0, 0.0], [3.0, 1.0, 0.0, 0.0]])
-    entropy = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
-    assert effective_rank(s) == pytest.approx([4, 1, math.exp(entropy)])
-    assert effective_rank(1e-200 * s) == pytest.approx(effective_rank(s))
-
-
-def test_unresolved_depends_on_the_precision():
-    s = np.array([1.0, 1e-3, 1e-8, 1e-17])
-    assert unresolved(s) == 0.25
-    assert unresolved(s.astype(np.float32)) == 0.5
-    assert unresolved(1e6 * s) == 0.25
-
-
-@pytest.mark.parametrize("measure", [effective_rank, unresolved])
-@pytest.mark.parametrize("s", [np.zeros(3), np.array([1.0, -1.0]), np.array([1.0, np.nan])])
-def test_measures_refuse_what_are_no_singular_values(measure, s):
-    with pytest.raises(ValueError, match="singular values of shape"):
-        measure(s)
 
 
 def test_band_by_hand():

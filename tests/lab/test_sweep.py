@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from pages import DOCS
+from reader import fences
+from resgrad.lab import images
 from resgrad.lab.start import Setting, run
 from resgrad.lab.sweep import grid, sweep
 
@@ -82,6 +85,46 @@ def test_a_process_pool_gives_the_same_bits(serial, processes):
 
 def test_a_dask_cluster_gives_the_same_bits(serial, cluster):
     assert_same_bits(sweep(run, SETTINGS, SEEDS, executor=cluster), serial)
+
+
+IMAGES = [images.Setting(kind, 8, 0.1, images=30, test=30, epochs=1, width=2) for kind in images.KINDS]
+
+
+@pytest.mark.parametrize("where", ["processes", "cluster"])
+def test_a_training_run_on_images_ends_with_the_same_bits_everywhere(where, request):
+    executor = request.getfixturevalue(where)
+    assert sweep(images.run, IMAGES, SEEDS[:2], executor=executor) == sweep(images.run, IMAGES, SEEDS[:2])
+
+
+def test_the_lines_of_dask_that_the_page_shows_give_the_same_bits(serial, cluster, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    (lines,) = (
+        fence.body
+        for fence in fences((DOCS / "practice/sweep.md").read_text("utf-8"))
+        if fence.kind == "not-run" and "LocalCluster" in fence.body
+    )
+    # The cluster of this module in place of another one: to start it takes seconds.
+    started = []
+
+    class Borrowed:
+        def __init__(self, cluster=None, **settings):
+            started.append(settings)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def get_executor(self):
+            return cluster
+
+    monkeypatch.setattr(distributed, "LocalCluster", Borrowed)
+    monkeypatch.setattr(distributed, "Client", Borrowed)
+    namespace = {"run": run, "sweep": sweep, "settings": SETTINGS, "seeds": SEEDS}
+    exec(lines, namespace)
+    assert started[0] == {"n_workers": 2, "threads_per_worker": 1}
+    assert_same_bits(namespace["on_dask"], serial)
 
 
 def test_other_seeds_give_other_bits(serial):

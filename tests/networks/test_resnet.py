@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from resgrad.blocks.stack import stack, trace
 from resgrad.measure.check import check_vjp
 from resgrad.networks.resnet import IMAGENET, SHORTCUTS, cifar_resnet, count, imagenet_resnet, initial
+from resgrad.rules.normalization import batch_norm
 
 shortcuts = pytest.mark.parametrize("shortcut", SHORTCUTS)
 SMALL = {"width": 2, "classes": 3}
@@ -238,7 +239,9 @@ def test_a_depth_that_no_network_for_large_images_has():
 
 @pytest.mark.parametrize(("make", "depth"), [(cifar_resnet, 20), (imagenet_resnet, 50)])
 def test_settings_that_do_not_fit(make, depth):
-    with pytest.raises(ValueError, match=r"shortcut: expected one of \('zero-pad', 'projection'\), got 'A'"):
+    with pytest.raises(
+        ValueError, match=r"shortcut: expected one of \('zero-pad', 'projection'.*\), got 'A'"
+    ):
         make(depth, shortcut="A")
     for name in ("width", "classes", "colours"):
         with pytest.raises(ValueError, match=f"{name}: expected a whole number >= 1, got 0"):
@@ -247,6 +250,45 @@ def test_settings_that_do_not_fit(make, depth):
             make(depth, **{name: 2.0})
     with pytest.raises(TypeError, match="depth: expected a whole number, got bool"):
         make(True)
+
+
+def test_without_shortcuts_the_layers_and_their_parameters_are_those_of_the_zero_padded_network():
+    blocks, shapes = cifar_resnet(14, shortcut="none", **SMALL)
+    assert count(shapes) == count(cifar_resnet(14, **SMALL)[1])
+    assert kernels(shapes) == 14
+    # With a gain of 0 and a shift of 1 behind its branch, nothing of x comes through a block.
+    _, x, thetas = start((blocks, shapes), (2, 8, 8, 3))
+    *branch, (gain, shift) = thetas[1][0]
+    y, vjp = blocks[1](blocks[0](x, *thetas[0])[0], (*branch, (0 * gain, 0 * shift + 1)), ())
+    assert (y == 1).all()
+    assert not vjp(np.ones_like(y))[0].any()
+
+
+def test_large_images_are_for_networks_with_shortcuts():
+    with pytest.raises(ValueError, match="shortcut: expected one of"):
+        imagenet_resnet(18, shortcut="none")
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**32 - 1))
+def test_the_vjp_without_shortcuts_is_that_of_the_value(seed):
+    network = cifar_resnet(14, shortcut="none", **SMALL)
+    assert_that_the_vjp_is_that_of_the_value(network, (2, 8, 9, 3), seed)
+
+
+def test_the_normalisation_is_the_one_that_is_given():
+    plain = cifar_resnet(8, shortcut="projection", **SMALL)
+    calls = []
+
+    def norm(x, gamma, beta):
+        calls.append(x.shape)
+        return batch_norm(x, gamma, beta, eps=1e-5)
+
+    blocks, shapes = cifar_resnet(8, shortcut="projection", norm=norm, **SMALL)
+    _, x, thetas = start(plain, (2, 8, 8, 3))
+    assert shapes == plain[1]
+    assert np.array_equal(stack(*blocks)(x, *thetas)[0], stack(*plain[0])(x, *thetas)[0])
+    assert len(calls) == 1 + 3 * 2 + 2
 
 
 def test_a_place_for_the_stride_that_is_unknown():

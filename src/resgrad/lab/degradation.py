@@ -30,6 +30,7 @@ from resgrad.rules.linear import linear
 KINDS = ("plain", "residual", "unscaled")
 BLOCKS = (1, 4, 8, 24)
 RATES = (0.001, 0.003, 0.01, 0.03)
+LONGER = 100  # epochs
 
 # The rate is chosen on two seeds; what is shown comes from five others. Neither were used to settle the
 # grid, the width or the number of epochs.

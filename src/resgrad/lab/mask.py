@@ -20,8 +20,8 @@ from resgrad.lab.degradation import TEST_ROWS
 from resgrad.lab.degradation import Setting as Training
 from resgrad.lab.degradation import initial as degradation_initial
 from resgrad.lab.optimizers import Tree, adam, linear_decay
-from resgrad.lab.start import unresolved
 from resgrad.lab.training import train
+from resgrad.measure.spectrum import unresolved
 from resgrad.rules._types import Rule
 from resgrad.rules.activation import relu
 from resgrad.rules.linear import linear

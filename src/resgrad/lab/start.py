@@ -143,58 +143,6 @@ def run(setting: Setting, seed: int) -> Start:
     return Start(norms, singular_values, _dead(setting, [x_l[0] for x_l in xs[:-1]]))
 
 
-def effective_rank(singular_values: NDArray[np.floating[Any]]) -> Any:
-    r"""Effective rank: how many singular values there are in effect, from 1 to n.
-
-    :math:`\exp(-\sum_k p_k \log p_k)` with :math:`p_k = s_k / \sum_j s_j`.
-
-    Parameters
-    ----------
-    singular_values : ndarray, shape (..., n)
-        Not negative.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        n if all are equal, 1 if one alone is not zero.
-
-    Raises
-    ------
-    ValueError
-        All are zero, or one is negative or not finite.
-
-    References
-    ----------
-    O. Roy, M. Vetterli, *The effective rank: a measure of effective dimensionality*, EUSIPCO 2007.
-    """
-    s = _valid(singular_values)
-    p = s / s.sum(axis=-1, keepdims=True)
-    return np.exp(-(p * np.log(np.where(p > 0, p, 1))).sum(axis=-1))
-
-
-def unresolved(singular_values: NDArray[np.floating[Any]]) -> Any:
-    """Share of the singular values that the arithmetic cannot tell from zero.
-
-    Parameters
-    ----------
-    singular_values : ndarray, shape (..., n)
-        Of n x n matrices, in the dtype that they were computed in.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Share below n * eps * (the largest), the tolerance of `numpy.linalg.matrix_rank`.
-
-    Raises
-    ------
-    ValueError
-        All are zero, or one is negative or not finite.
-    """
-    s = _valid(singular_values)
-    tolerance = s.shape[-1] * np.finfo(s.dtype).eps * s.max(axis=-1, keepdims=True)
-    return (s < tolerance).mean(axis=-1)
-
-
 def band(values: NDArray[np.floating[Any]]) -> Any:
     """Tenth, fiftieth and ninetieth percentile over the seeds.
 
@@ -242,10 +190,3 @@ def _dead(setting: Setting, xs: list[Array]) -> Array:
     closed = [float((x <= 0).mean()) for x in xs]
     # From block l to the end, the relu that closes most bounds the rank.
     return np.append(np.maximum.accumulate(closed[::-1])[::-1], 0.0)
-
-
-def _valid(singular_values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    s = np.asarray(singular_values)
-    if not np.isfinite(s).all() or (s < 0).any() or not (s.max(axis=-1) > 0).all():
-        raise ValueError(f"singular values of shape {s.shape}: expected finite ones >= 0, not all of them 0")
-    return s

@@ -37,10 +37,18 @@ IMAGENET = {
     152: ((3, 8, 36, 3), True),
 }
 _RELU: _Layer = (relu, ())
+_NORM: Rule = partial(batch_norm, eps=1e-5)
+_IDENTITY: Rule = stack()
 
 
 def cifar_resnet(
-    depth: int, *, shortcut: str = "zero-pad", width: int = 16, classes: int = 10, colours: int = 3
+    depth: int,
+    *,
+    shortcut: str = "zero-pad",
+    width: int = 16,
+    classes: int = 10,
+    colours: int = 3,
+    norm: Rule = _NORM,
 ) -> Network:
     """List the blocks of the network for small images: 6n + 2 layers in three stages of n blocks.
 
@@ -48,11 +56,14 @@ def cifar_resnet(
     ----------
     depth : int
         6n + 2 with n >= 1: 20, 32, 44, 56, 110 and 1202 in the paper.
-    shortcut : {"zero-pad", "projection"}
+    shortcut : {"zero-pad", "projection", "none"}
         Where the shape changes: a pixel in four and zeros for the new channels (the paper's option A, which it uses
-        here), or a 1 x 1 convolution with BatchNorm (option B).
+        here), or a 1 x 1 convolution with BatchNorm (option B). With "none" no block adds its input: the paper's
+        plain network, with the parameters of option A in the same order.
     width, classes, colours : int
         Channels of the first stage, doubled twice; of the output; of the images.
+    norm : rule
+        Of the activations, a gain and a shift: `batch_norm` with eps 1e-5, or `batch_norm_inference` to evaluate.
 
     Returns
     -------
@@ -80,12 +91,13 @@ def cifar_resnet(
     >>> len(blocks), count(shapes), count(cifar_resnet(1202)[1])
     (11, 269722, 19421274)
     """
-    _require(shortcut, depth=depth, width=width, classes=classes, colours=colours)
+    _require(shortcut, (*SHORTCUTS, "none"), depth=depth, width=width, classes=classes, colours=colours)
     n, left = divmod(depth - 2, 6)
     if left or n < 1:
         raise ValueError(f"depth: expected 6n + 2 with n >= 1, got {depth}")
-    stem = _sequence(*_conv_norm(3, colours, width), _RELU)
-    return _network(stem, _basic, (n, n, n), (width, width), shortcut, classes)
+    stem = _sequence(*_conv_norm(3, colours, width, norm=norm), _RELU)
+    skip = partial(_skip, shortcut=shortcut, norm=norm)
+    return _network(stem, partial(_basic, norm=norm), (n, n, n), (width, width), skip, classes)
 
 
 def imagenet_resnet(
@@ -136,17 +148,18 @@ def imagenet_resnet(
     >>> len(blocks), count(shapes), count(imagenet_resnet(50, shortcut="zero-pad")[1])
     (18, 25557032, 22780456)
     """
-    _require(shortcut, depth=depth, width=width, classes=classes, colours=colours)
+    _require(shortcut, SHORTCUTS, depth=depth, width=width, classes=classes, colours=colours)
     if depth not in IMAGENET:
         raise ValueError(f"depth: expected one of {[*IMAGENET]}, got {depth}")
     if stride_in not in ("1x1", "3x3"):
         raise ValueError(f"stride_in: expected '1x1' or '3x3', got {stride_in!r}")
     numbers, bottleneck = IMAGENET[depth]
     branch = partial(_bottleneck, stride_in=stride_in) if bottleneck else _basic
+    skip = partial(_skip, shortcut=shortcut)
     pool = (partial(max_pool2d, size=3, stride=2, padding=1), ())
     stem = _sequence(*_conv_norm(7, colours, width, 2), _RELU, pool)
     widths = (width, 4 * width if bottleneck else width)
-    return _network(stem, branch, numbers, widths, shortcut, classes)
+    return _network(stem, branch, numbers, widths, skip, classes)
 
 
 def initial(shapes: Shapes, *, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> tuple[Any, ...]:
@@ -217,7 +230,7 @@ def _network(
     branch: Callable[[int, int, int], tuple[_Layer, ...]],
     numbers: tuple[int, ...],
     widths: tuple[int, int],
-    shortcut: str,
+    skip: Callable[[int, int, int], _Layer | None],
     classes: int,
 ) -> Network:
     """Stages of blocks between stem and head; widths are those in the first stage, of the branch and of the stream."""
@@ -226,7 +239,7 @@ def _network(
         w, m = (width * 2**stage for width in widths)
         for i in range(number):
             stride = 2 if stage > 0 and i == 0 else 1
-            layers.append(_block(branch(c, w, stride), c, m, stride, shortcut))
+            layers.append(_block(branch(c, w, stride), skip(c, m, stride)))
             c = m
     head: _Layer = (linear, ((c, classes), (classes,)))
     layers.append(_sequence((global_avg_pool2d, ()), head))
@@ -234,23 +247,29 @@ def _network(
     return blocks, shapes
 
 
-def _block(branch: tuple[_Layer, ...], c: int, m: int, stride: int, shortcut: str) -> _Layer:
-    """The block of the paper, from c to m channels: the ReLU stands after the addition."""
+def _block(branch: tuple[_Layer, ...], skip: _Layer | None) -> _Layer:
+    """The block of the paper: the ReLU stands after the addition, or where it would stand."""
     F, F_shapes = _sequence(*branch)
-    if c == m and stride == 1:
+    if skip is None:
+        return _sequence((F, F_shapes), _RELU)
+    S, S_shapes = skip
+    if S is _IDENTITY:
         return _sequence((residual(F), F_shapes), _RELU)
-    S, S_shapes = _skip(c, m, stride, shortcut)
     return _sequence((add_shortcut(F, S), (F_shapes, S_shapes)), _RELU)
 
 
-def _skip(c: int, m: int, stride: int, shortcut: str) -> _Layer:
+def _skip(c: int, m: int, stride: int, *, shortcut: str, norm: Rule = _NORM) -> _Layer | None:
+    if shortcut == "none":
+        return None
+    if c == m and stride == 1:
+        return _IDENTITY, ()
     if shortcut == "zero-pad":
         return partial(pad_channels, channels=m, stride=stride), ()
-    return _sequence(*_conv_norm(1, c, m, stride))
+    return _sequence(*_conv_norm(1, c, m, stride, norm))
 
 
-def _basic(c: int, w: int, stride: int) -> tuple[_Layer, ...]:
-    return *_conv_norm(3, c, w, stride), _RELU, *_conv_norm(3, w, w)
+def _basic(c: int, w: int, stride: int, *, norm: Rule = _NORM) -> tuple[_Layer, ...]:
+    return *_conv_norm(3, c, w, stride, norm), _RELU, *_conv_norm(3, w, w, norm=norm)
 
 
 def _bottleneck(c: int, w: int, stride: int, *, stride_in: str) -> tuple[_Layer, ...]:
@@ -259,10 +278,10 @@ def _bottleneck(c: int, w: int, stride: int, *, stride_in: str) -> tuple[_Layer,
     return *narrow, *_conv_norm(1, w, 4 * w)
 
 
-def _conv_norm(k: int, c: int, m: int, stride: int = 1) -> tuple[_Layer, _Layer]:
+def _conv_norm(k: int, c: int, m: int, stride: int = 1, norm: Rule = _NORM) -> tuple[_Layer, _Layer]:
     """A convolution without a bias, which the mean that BatchNorm takes off would take off again."""
     conv = partial(_conv, stride=stride, padding=k // 2)
-    return (conv, ((k, k, c, m),)), (partial(batch_norm, eps=1e-5), ((m,), (m,)))
+    return (conv, ((k, k, c, m),)), (norm, ((m,), (m,)))
 
 
 def _conv(x: Array, W: Array, *, stride: int, padding: int) -> tuple[Array, Vjp]:
@@ -279,11 +298,11 @@ def _is_shape(part: tuple[Any, ...]) -> bool:
     return len(part) > 0 and isinstance(part[0], int)
 
 
-def _require(shortcut: str, **numbers: Any) -> None:
+def _require(shortcut: str, known: tuple[str, ...], **numbers: Any) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{name}: expected a whole number, got {type(value).__name__}")
         if value < 1:
             raise ValueError(f"{name}: expected a whole number >= 1, got {value}")
-    if shortcut not in SHORTCUTS:
-        raise ValueError(f"shortcut: expected one of {SHORTCUTS}, got {shortcut!r}")
+    if shortcut not in known:
+        raise ValueError(f"shortcut: expected one of {known}, got {shortcut!r}")

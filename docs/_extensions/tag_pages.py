@@ -1,0 +1,155 @@
+"""The permanent page of each tag, ``t/R017.html``: what it names, how it is checked, where it stands, how to cite it.
+
+The page of a figure shows the figure itself. That of a retired tag says why it is retired: no tag names anything
+else later, so a citation never leads astray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+
+import tags
+from check_directives import near_misses
+from check_domain import domain_of, equation_number
+from checking import NearMiss
+from equations import TAGGED, Linker, joined, relations, strength
+from mathml import equation_html
+from page_tools import bibtex
+from pictures import drawing, picture
+
+
+def tag_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """All pages of tags; those of figures by the page they stand on, which is then loaded once."""
+    builder: Any = app.builder
+    builder.imgpath = f"../{builder.imagedir}"  # where a picture looks for its files
+    everyone = sorted(tags.load().values(), key=lambda tag: (_place(app, tag)[0], tag.tag))
+    for tag in everyone:
+        body = _retired(tag) if tag.retired else _body(app, tag)
+        yield TAGGED.format(tag.tag), {"title": f"{tag.tag}, {_name(app, tag)}", "body": body}, "page.html"
+
+
+def _place(app: Sphinx, tag: tags.Tag) -> tuple[str, str]:
+    """The page on which something stands, and its anchor there."""
+    if tag.retired:
+        return "", ""
+    if tag.kind == "equation":
+        return domain_of(app.env).displays[tag.label]["docname"], f"equation-{tag.label}"
+    docname, anchor = app.env.domains.standard_domain.anonlabels[tag.label]
+    return docname, anchor
+
+
+def _name(app: Sphinx, tag: tags.Tag) -> str:
+    """What a reader calls it: its kind and its number, which may be another in the next version."""
+    if tag.retired:
+        return f"retired {tag.kind}"
+    if tag.kind == "equation":
+        return f"equation ({equation_number(app.env, tag.label)})"
+    docname, anchor = _place(app, tag)
+    numbers = app.env.toc_fignumbers[docname]["figure"][anchor]
+    return f"figure {'.'.join(map(str, numbers))}"
+
+
+def _retired(tag: tags.Tag) -> str:
+    return (
+        f"<h1>{tag.tag} is retired</h1>"
+        f"<p>It named the {tag.kind} <code>{tag.label}</code>, from version {tag.since} on.</p>"
+        f"<p>Why it left: {escape(tag.retired)}</p>"
+        "<p>This page stays, and the tag names nothing else, so that what cites it stays clear.</p>"
+    )
+
+
+def _body(app: Sphinx, tag: tags.Tag) -> str:
+    """The page of something that stands on the site."""
+    docname, anchor = _place(app, tag)
+    here, title = TAGGED.format(tag.tag), escape(app.env.titles[docname].astext())
+    uri = app.builder.get_relative_uri(here, docname)
+    shown = _equation(app, tag) if tag.kind == "equation" else _figure(app, tag)
+    return (
+        f'<h1><span class="tag">{tag.tag}</span>, {_name(app, tag)}</h1>'
+        f'<p>On the page <a class="reference" href="{uri}#{anchor}">{title}</a>, since version {tag.since}.</p>'
+        f"{shown}<h2>To cite it</h2>"
+        f"<p>The tag stays; a number may change with the version. "
+        f'<a class="reference" href="{tag.tag}.html">Permanent link</a></p>'
+        f'<div class="highlight"><pre>{escape(bibtex(app, docname, tag.tag))}</pre></div>'
+    )
+
+
+def _equation(app: Sphinx, tag: tags.Tag) -> str:
+    """The statement, how strong its check is, the mistakes that it rejects and what it is connected with."""
+    domain, here = domain_of(app.env), TAGGED.format(tag.tag)
+    display, record = domain.displays[tag.label], domain.records.get(tag.label)
+    tex = display["tex"]
+    if display["kind"] == "derivation":
+        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+    parts: list[nodes.Node] = [nodes.paragraph("", strength(display, record), classes=["strength"])]
+    if record and record["near"]:
+        parts += [
+            nodes.paragraph("", "Near misses that the check rejects:"),
+            near_misses(tuple(NearMiss(**miss) for miss in record["near"])),
+        ]
+    if record:
+        for heading, items in relations(domain, tag.label, _linker(app, here)):
+            parts.append(nodes.paragraph("", f"{heading} ", *joined(items), classes=["relations"]))
+    html = equation_html(tex, name=f"Equation {equation_number(app.env, tag.label)}")
+    return f'<div class="equation">{html}</div>{_html(app, parts)}'
+
+
+def _linker(app: Sphinx, docname: str) -> Linker:
+    """One for all pages, told where it stands: it counts what rests on what when it is made."""
+    if not hasattr(app, "resgrad_tag_linker"):
+        app.resgrad_tag_linker = Linker(app, docname)  # type: ignore[attr-defined]
+    linker: Linker = app.resgrad_tag_linker  # type: ignore[attr-defined]
+    linker.docname = docname
+    return linker
+
+
+def _figure(app: Sphinx, tag: tags.Tag) -> str:
+    """The picture and its caption."""
+    for kind in (picture, drawing):
+        found: Iterable[nodes.Element] = _doctree(app, _place(app, tag)[0]).findall(kind)
+        for shown in found:
+            if shown["label"] == tag.label:
+                caption = _caption(shown)
+                return (
+                    f"<figure>{_html(app, [shown])}<figcaption>{_html(app, [caption])}</figcaption></figure>"
+                )
+    return ""
+
+
+def _caption(shown: nodes.Node) -> nodes.paragraph:
+    """The caption of a picture, without the links, which count from its own page."""
+    while shown.parent is not None:
+        shown = shown.parent
+        for caption in shown.children:
+            if isinstance(caption, nodes.caption):
+                copy = nodes.paragraph("", "", *(child.deepcopy() for child in caption.children))
+                for link in list(copy.findall(lambda node: isinstance(node, pending_xref | nodes.reference))):
+                    link.parent.replace(link, nodes.inline("", link.astext()))
+                return copy
+    return nodes.paragraph()
+
+
+@lru_cache(maxsize=1)
+def _doctree(app: Sphinx, docname: str) -> nodes.document:
+    return app.env.get_doctree(docname)
+
+
+def _html(app: Sphinx, parts: list[nodes.Node]) -> str:
+    """Nodes as the page's own writer writes them."""
+    builder: Any = app.builder
+    return "".join(str(builder.render_partial(part)["fragment"]) for part in parts)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Write the pages after the others."""
+    app.setup_extension("equations")
+    app.setup_extension("pictures")
+    app.connect("html-collect-pages", tag_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
