@@ -46,6 +46,9 @@ class Explored(Plotted):
         shown = explorer("", names=figure["names"], explores=content["name"])
         shown["ids"] = figure["ids"]
         stage = nodes.container("", picture, classes=["stage"])
+        if "panels" in content:  # every state is drawn, and a style chooses by the form
+            shown["classes"].append("still")
+            stage += markup("", html="".join(map(panel, content["panels"])), live=False)
         shown += [
             explorer_claim(caption.rawsource, "", *caption.children),
             self._bet(content["bet"]),
@@ -95,6 +98,13 @@ def _field(name: str, control: dict[str, Any]) -> str:
         f'<fieldset class="control" data-control="{control["name"]}"><legend>{words}</legend>'
         f'<div class="choices">{choices}</div></fieldset>'
     )
+
+
+def panel(content: dict[str, Any]) -> str:
+    """Write the drawing of one state, in both widths, and its sentence; the style knows it by its stops."""
+    stops = " ".join(f"{letter}{index}" for letter, index in zip("abc", content["at"], strict=False))
+    drawings = "".join(f'<div class="{width}">{content[width]}</div>' for width in ("wide", "narrow"))
+    return f'<div class="panel diagram {stops}">{drawings}<p>{escape(content["sentence"])}</p></div>'
 
 
 def below(label: str, content: dict[str, Any]) -> str:

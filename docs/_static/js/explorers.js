@@ -175,6 +175,50 @@
     plot.note(39.5, free - 1.4, (curves.length > 1 ? "band" : "points") + ": measured", "ink", "end");
   };
 
+  draw.flow = function (stage, choice, data) {
+    var at = function (kind) { return data[kind][choice[2]][choice[0]][choice[1]]; }, seen = -20;
+    var log = function (v) { return Math.max(v / 100, seen); }, curves = at("lengths").map(function (row) { return row.map(log); });
+    var values = at("values").map(log), shift = function (order) { return 76 + order / 2; };
+    var plot = new Plot(stage, [0, 109, [0, 32, 64, 76, 108], wide.matches ? "blocks passed — order of the singular value" : "blocks passed — order of the value", function (v) { return v < 70 ? v : v < 80 ? 1 : 64; }], [seen, 14, [seen, -10, 0, 10], "length — singular values, relative", power]);
+    plot.rule(0, true);
+    plot.rule(70);
+    plot.band(data.passed, curves[0], curves[2], "gradient");
+    plot.line(data.passed, curves[1], "gradient");
+    plot.points(data.order.slice(0, values.length).map(shift), null, values, null, "ink");
+    if (values[values.length - 1] === seen) plot.note(108, seen + 1, "and below", "muted", "end");
+    var above = curves[1][16] > 6;
+    plot.note(1, above ? -4 : 11, "dashed: length", "gradient");
+    plot.note(108, above ? -6 : 9, "points: values", "ink", "end");
+  };
+
+  draw.catch = function (stage, choice, data) {
+    var log = function (v) { return Math.max(v / 100, -14); }, right = data.right[choice[0]].map(log), wrong = data.wrong[choice[0]][choice[1]].map(log), limit = data.tolerance[choice[2]] / 100;
+    var plot = new Plot(stage, [-13, -1, range(-13, -1, 4), "step", power], [-14, 1, range(-12, 0, 4), "relative error", power]);
+    plot.rule(limit, true);
+    plot.note(-1, limit + 0.3, "tolerance", "muted", "end");
+    plot.line(data.steps, wrong, "ink");
+    plot.points(data.steps, null, right, null, "gradient");
+    plot.here(data.steps[data.at], wrong[data.at]);
+    plot.note(-12.8, -12.4, "points: the right vjp", "gradient");
+    plot.note(-12.8, -13.6, "line: the wrong one", "ink");
+  };
+
+  draw.seeds = function (stage, choice, data) {
+    var part = function (v) { return v / 1000; }, logs = data.logs[choice[2]].map(part), mean = data.means[choice[0]][choice[1]][choice[2]].map(part);
+    var taken = (choice[1] > 1 ? data.drawn[choice[1] - 2] : data.chosen[choice[2]][choice[1]]).slice(0, data.runs[choice[0]]), heights = {}, low = -1, high = 2.2;
+    var places = logs.map(function (log) { return Math.floor(10 * log + 0.5) / 10; });
+    var dots = places.map(function (place) { return heights[place] = (heights[place] || 0) + 1; }), top = Math.max.apply(null, dots) + 4;
+    var plot = new Plot(stage, [low, high, range(-1, 2), "plain loss over residual loss", power], [0, top, range(0, top - 4, 10), "seeds"]);
+    plot.rule(0);
+    dots.forEach(function (dot, k) {
+      make("circle", { class: taken.indexOf(k) < 0 ? "ring" : "dot ink", cx: plot.x(places[k]), cy: plot.y(dot), r: plot.wide ? 4 : 3 }, plot.svg);
+    });
+    if (mean.length > 1) plot.line(mean.slice(1).map(function (v) { return Math.max(low, Math.min(v, high)); }), [top - 1.5, top - 1.5], "ink");
+    plot.here(mean[0], top - 1.5);
+    plot.note(high, top * 0.7, "filled: in the mean", "ink", "end");
+    plot.note(high, top * 0.62, mean.length > 1 ? "circle, bar: mean, interval" : "circle: the mean", "ink", "end");
+  };
+
   function start(figure) {
     var told = JSON.parse(figure.querySelector("script").textContent), controls = told.controls;
     var form = figure.querySelector("form"), stage = figure.querySelector(".stage"), output = figure.querySelector("output");
@@ -208,6 +252,7 @@
         input.setAttribute("aria-valuetext", c.texts[choice[i]]);
         fields[i].querySelector("b").textContent = c.texts[choice[i]];
       });
+      if (!draw[told.name]) return; // all states are drawn in the page, and its style shows the chosen one
       var old = stage.querySelector("svg");
       if (old) old.remove();
       drawn = draw[told.name](stage, choice, told.data) || {};

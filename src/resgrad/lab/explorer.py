@@ -34,6 +34,8 @@ class Scale:
         Whether its decimal logarithm is rounded instead.
     percent : bool
         Whether it is written in per cent.
+    words : tuple of str
+        What the numbers 0, 1, ... stand for; without it a number is written as such.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Scale:
     step: float
     log: bool = False
     percent: bool = False
+    words: tuple[str, ...] = ()
 
     def stored(self, value: Any) -> Any:
         """Return the nearest whole number of steps; of several numbers a list, of none None."""
@@ -60,6 +63,8 @@ class Scale:
             return "not measured"
         if isinstance(stored, list):
             return f"({', '.join(self.shown(entry) for entry in stored)})"
+        if self.words:
+            return self.words[int(stored)]
         value = 10 ** (stored * self.step) if self.log else stored * self.step
         value *= 100 if self.percent else 1
         text = number(value) if self.log else f"{value:.10g}".replace("-", "−")
@@ -196,6 +201,7 @@ def explorer(
     data: Any,
     stored: str,
     across: str = "",
+    panels: Sequence[dict[str, str]] = (),
 ) -> Explorer:
     """Make an explorer of a function of settings.
 
@@ -219,6 +225,9 @@ def explorer(
         The steps of all numbers, in words.
     across : str
         A control whose stops are the columns of the table, if there is one result.
+    panels : sequence of dict
+        A drawing of every state, from `resgrad.lab.panels.panel`, the last control fastest: then the page shows the
+        chosen one without a script, and there is none in ``explorers.js``.
 
     Returns
     -------
@@ -243,7 +252,23 @@ def explorer(
         "table": _table(compute, controls, heads, across, stored),
         "data": data,
     }
+    if panels:
+        parts["panels"] = _panels(panels, compute, controls, say)
     return Explorer(picture.label, picture.wide, picture.narrow, picture.alt, picture.caption, parts=parts)
+
+
+def _panels(
+    panels: Sequence[dict[str, str]], compute: Callable[..., State], controls: Sequence[Control], say: str
+) -> list[dict[str, Any]]:
+    """Return each drawing with the indices of its stops and its sentence."""
+    choices = list(product(*(range(len(c.stops)) for c in controls)))
+    told = []
+    for choice, drawings in zip(choices, panels, strict=True):
+        settings = {c.name: c.stops[i] for c, i in zip(controls, choice, strict=True)}
+        told.append(
+            {"at": choice, **drawings, "sentence": _sentence(say, controls, compute(**settings), settings)}
+        )
+    return told
 
 
 def _sentence(say: str, controls: Sequence[Control], state: State, settings: dict[str, Any]) -> str:
