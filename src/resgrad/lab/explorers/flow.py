@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from resgrad.lab.explorer import Bet, Control, Explorer, Scale, State, Try, explorer
 from resgrad.lab.figures import Figure, Panel, band, figure, points
-from resgrad.lab.start import unresolved
+from resgrad.measure.spectrum import unresolved
 
 BLOCKS = 64
 WIDTH = 64
