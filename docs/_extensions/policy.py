@@ -25,7 +25,6 @@ from sphinx.util.typing import ExtensionMetadata
 DIRECTIVES = {
     "default-src": "'self'",
     "img-src": "'self' data:",
-    "connect-src": "'none'",
     "frame-src": "'none'",
     "media-src": "'none'",
     "object-src": "'none'",

@@ -39,18 +39,19 @@ test(`no first visit costs more than ${MOST_BYTES} bytes`, { skip }, async (cont
 });
 
 test("the time until the formulas stand, reported", { skip }, async (context) => {
+  await browser.page.evaluateOnNewDocument(() => {
+    addEventListener("DOMContentLoaded", () =>
+      document.fonts.ready.then(() => requestAnimationFrame(() => (window.stood = performance.now()))),
+    );
+  });
   for (const page of ["derivations/residual.html", "derivations/order.html"]) {
     const times = [];
     for (let run = 0; run < 5; run++) {
       await browser.visit(`${server.address_}/${page}`);
-      times.push(
-        await browser.run(async () => {
-          await document.fonts.ready;
-          document.querySelector("math").getBoundingClientRect();
-          return performance.now();
-        }),
-      );
+      await browser.page.waitForFunction(() => window.stood);
+      times.push(await browser.run(() => window.stood));
     }
-    context.diagnostic(`${times.sort((one, other) => one - other)[2].toFixed(0)} ms after navigation: ${page}`);
+    const [fastest, , middle] = times.sort((one, other) => one - other);
+    context.diagnostic(`${fastest.toFixed(0)} ms after navigation at best, ${middle.toFixed(0)} in the middle: ${page}`);
   }
 });
