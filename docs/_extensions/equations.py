@@ -21,7 +21,7 @@ from sphinx.util.nodes import make_refnode
 import tags
 from check_domain import CheckDomain, domain_of
 from folds import details
-from mathml import to_mathml
+from mathml import equation_html
 
 _TAGGED = "t/{}"
 
@@ -240,7 +240,7 @@ def _statement(domain: CheckDomain, label: str) -> str:
     tex = display["tex"]
     if display["kind"] == "derivation":
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return to_mathml(tex, display=True) + f'<p class="strength">{sentence}</p>'
+    return f'<div class="equation">{equation_html(tex)}</div><p class="strength">{sentence}</p>'
 
 
 def note_update(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
