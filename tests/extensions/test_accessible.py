@@ -14,6 +14,8 @@ WIDE = "x = function_of(a, b, c_bar)"
         ('<aside class="toc-drawer no-toc">', '<aside class="toc-drawer no-toc" aria-label="On this page">'),
         ('<div class="table-wrapper docutils">', '<div class="table-wrapper docutils" tabindex="0">'),
         (f"<pre>a\n<b>{WIDE}</b></pre>", f'<pre tabindex="0">a\n<b>{WIDE}</b></pre>'),
+        ('<div id="search-results">', '<h1>Search</h1>\n<div id="search-results">'),
+        ('<div class="citation" role="doc-biblioentry">', '<div class="citation" role="listitem">'),
         ('<th class="head stub"><p></p></th>', '<td class="head stub"></td>'),
         ('<span class="near-miss"><math><mi>x</mi></math>',) * 2,
         (
