@@ -17,6 +17,7 @@ project = "Residual gradients"
 author = "The Residual gradients maintainers"
 copyright = "2026, the Residual gradients maintainers; text under CC BY 4.0, code under MIT"  # noqa: A001
 release = "0.3.0"
+version = release  # which an EPUB asks for
 
 extensions = [
     "myst_nb",
@@ -111,6 +112,10 @@ html_show_sphinx = False
 html_show_search_summary = False
 html_copy_source = True  # the source that a page links to
 html_last_updated_fmt = None
+
+epub_show_urls = "no"
+epub_exclude_files = ["_static/fonts/OFL.txt"]
+suppress_warnings = ["epub.unknown_project_files"]  # the font: readers of books bring their own
 
 
 def setup(app: Sphinx) -> None:
