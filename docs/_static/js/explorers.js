@@ -54,8 +54,8 @@
       make("text", { x: x, y: y, class: role, "text-anchor": anchor || "start" }, this.svg, words);
     },
     /* A faint line through the whole plot, level or upright. */
-    rule: function (value, level) {
-      make("path", { class: "zero", d: level ? "M52 " + this.y(value) + "H" + (this.width - this.right) : "M" + this.x(value) + " 26V" + (this.height - 44) }, this.svg);
+    rule: function (value, level, role) {
+      make("path", { class: role || "zero", d: level ? "M52 " + this.y(value) + "H" + (this.width - this.right) : "M" + this.x(value) + " 26V" + (this.height - 44) }, this.svg);
     },
     note: function (x, y, words, role, anchor) {
       this.text(this.x(x), this.y(y), words, role, anchor);
@@ -194,8 +194,8 @@
   draw.catch = function (stage, choice, data) {
     var log = function (v) { return Math.max(v / 100, -14); }, right = data.right[choice[0]].map(log), wrong = data.wrong[choice[0]][choice[1]].map(log), limit = data.tolerance[choice[2]] / 100;
     var plot = new Plot(stage, [-13, -1, range(-13, -1, 4), "step", power], [-14, 1, range(-12, 0, 4), "relative error", power]);
-    plot.rule(limit, true);
-    plot.note(-1, limit + 0.3, "tolerance", "muted", "end");
+    plot.rule(limit, true, "axis");
+    plot.note(-1, limit + (wrong[data.at] > limit ? -1.1 : 0.3), "tolerance", "muted", "end");
     plot.line(data.steps, wrong, "ink");
     plot.points(data.steps, null, right, null, "gradient");
     plot.here(data.steps[data.at], wrong[data.at]);
@@ -206,17 +206,16 @@
   draw.seeds = function (stage, choice, data) {
     var part = function (v) { return v / 1000; }, logs = data.logs[choice[2]].map(part), mean = data.means[choice[0]][choice[1]][choice[2]].map(part);
     var taken = (choice[1] > 1 ? data.drawn[choice[1] - 2] : data.chosen[choice[2]][choice[1]]).slice(0, data.runs[choice[0]]), heights = {}, low = -1, high = 2.2;
-    var places = logs.map(function (log) { return Math.floor(10 * log + 0.5) / 10; });
-    var dots = places.map(function (place) { return heights[place] = (heights[place] || 0) + 1; }), top = Math.max.apply(null, dots) + 4;
-    var plot = new Plot(stage, [low, high, range(-1, 2), "plain loss over residual loss", power], [0, top, range(0, top - 4, 10), "seeds"]);
+    var places = logs.map(function (log) { return (Math.floor(10 * log) + 0.5) / 10; });
+    var dots = places.map(function (place) { return heights[place] = (heights[place] || 0) + 1; }), most = Math.max.apply(null, dots), top = most * 1.35 + 2;
+    var plot = new Plot(stage, [low, high, range(-1, 2), "plain loss over residual loss", power], [0, top, range(0, most, 10), "seeds"]);
     plot.rule(0);
     dots.forEach(function (dot, k) {
       make("circle", { class: taken.indexOf(k) < 0 ? "ring" : "dot ink", cx: plot.x(places[k]), cy: plot.y(dot), r: plot.wide ? 4 : 3 }, plot.svg);
     });
-    if (mean.length > 1) plot.line(mean.slice(1).map(function (v) { return Math.max(low, Math.min(v, high)); }), [top - 1.5, top - 1.5], "ink");
-    plot.here(mean[0], top - 1.5);
-    plot.note(high, top * 0.7, "filled: in the mean", "ink", "end");
-    plot.note(high, top * 0.62, mean.length > 1 ? "circle, bar: mean, interval" : "circle: the mean", "ink", "end");
+    if (mean.length > 1) plot.line(mean.slice(1).map(function (v) { return Math.max(low, Math.min(v, high)); }), [top * 0.95, top * 0.95], "ink");
+    plot.here(mean[0], top * 0.95);
+    plot.note(high, top * 0.82, mean.length > 1 ? "filled: drawn; bar: their interval" : "filled: the one drawn", "ink", "end");
   };
 
   function start(figure) {
@@ -224,7 +223,7 @@
     var form = figure.querySelector("form"), stage = figure.querySelector(".stage"), output = figure.querySelector("output");
     var remark = figure.querySelector(".remark"), table = figure.querySelector("table").tBodies[0];
     var fields = controls.map(function (c) { return form.querySelector("[data-control=" + c.name + "]"); });
-    var defaults = controls.map(function (c) { return c.default; }), choice = defaults.slice(), drawn, timer;
+    var defaults = controls.map(function (c) { return c.default; }), choice = defaults.slice(), drawn = {}, timer;
 
     /* The words of a state: those of the controls and of its cells in the table. */
     function words() {

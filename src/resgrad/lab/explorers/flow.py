@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from resgrad.lab.explorer import Bet, Control, Explorer, Scale, State, Try, explorer
 from resgrad.lab.figures import Figure, Panel, band, figure, points
-from resgrad.lab.start import unresolved
+from resgrad.measure.spectrum import unresolved
 
 BLOCKS = 64
 WIDTH = 64
@@ -218,7 +218,7 @@ def _bet() -> Bet:
                 f"No: {length}. The spectrum has collapsed, not the length.",
             ),
             ("A hundredth", f"No: {length}."),
-            ("About a third", f"Yes: {length}. But {at['zero']} of the singular values are zero."),
+            ("About a quarter", f"Yes: {length}. But {at['zero']} of the singular values are zero."),
         ],
     )
 
@@ -273,7 +273,7 @@ def _picture(label: str) -> Figure:
 
     def draw(axes: Any, width: int) -> None:
         axes[0].set(yscale="log", ylim=(1e-4, 1e2))
-        axes[1].set(yscale="log", ylim=(1e-15, 1e3))
+        axes[1].set(yscale="log", ylim=(1e-10, 1e2))
         for words, (skip, at, role, shade) in kinds.items():
             found = measured(skip, "relu")
             band(axes[0], np.arange(BLOCKS + 1), found.lengths[at], role=role, shade=shade, label=words)

@@ -169,15 +169,13 @@ def order_explorer(label: str) -> Explorer:
     )
 
 
-_NAMES = (
-    "(a) ReLU after it", "(b) BN, ReLU after it", "(c) ReLU before it", "(d) ReLU first", "(e) BN, ReLU first",
-)  # fmt: skip
+_NAMES = ("(a) sum, ReLU", "(b) sum, BN, ReLU", "(c) ReLU, sum", "(d) ReLU first", "(e) BN, ReLU first")
 _SAY = (
     "Order: {order}; branch times {scale}. Of the skip’s entries {open} are open through all 54 blocks, and the block "
     "that shuts most shuts {shut}. The gradient’s length over the skips alone: {skips}; in all: {whole}."
 )
 _STORED = (
-    f"“It” is the addition. Medians of {len(SEEDS)} seeds; lengths relative to that at the end. Width {WIDTH}, {ROWS} "
+    f"Medians of {len(SEEDS)} seeds; lengths relative to that at the end. Width {WIDTH}, {ROWS} "
     "samples, BatchNorm with their statistics. Shares are stored in steps of 0.1 %, lengths as their decimal logarithm "
     f"in steps of {LENGTH.step:g}."
 )
@@ -193,7 +191,7 @@ def _bet() -> Bet:
                 f"No: {at['open']}. The stream is positive there, and a branch must outweigh it to shut an entry.",
             ),
             (
-                "All but all of it",
+                "Nearly all of it",
                 f"No: {at['open']}, although no single block shuts more than {at['shut']}.",
             ),
             ("About a half", f"Yes: {at['open']}; with branches as they are, {large['open']}."),
@@ -231,11 +229,11 @@ def _panel(order_: str, scale: str) -> dict[str, str]:
     share = Plot(passed, Axis(0, 1, (0, 0.5, 1), "share open"), curves(found.open, "skip thin", log=False))
     lines = curves(found.skips, "skip thin") + curves(found.whole, "gradient")
     remarks = [
-        Words(53, 6.3, "dashed: all of it", "gradient", end=True),
+        Words(53, 6.3, "dashed: all", "gradient", end=True),
         Words(53, 5, "solid: skips", "skip", end=True),
     ]
-    if float(np.median(found.whole[:, -1])) > 1e3:
-        remarks = [one._replace(y=y) for one, y in zip(remarks, (-3.2, -4.5), strict=True)]
+    if float(np.median(found.whole[:, -1])) > 1e3:  # the lines come up there, and only the lower left is free
+        remarks = [one._replace(x=1, y=y, end=False) for one, y in zip(remarks, (-5, -6.3), strict=True)]
     lengths = Plot(passed, Axis(-7, 7, (-6, -3, 0, 3, 6), "length", log=True), lines, remarks)
     alt = f"{shown['open']} open through all blocks; lengths {shown['skips']} over the skips, {shown['whole']} in all."
     return panel([share, lengths], alt)
@@ -254,7 +252,7 @@ def _picture(label: str) -> Figure:
             note(panel_, 53, 1.05, "(c) (d) (e)", ha="right", role="ink")
         note(axes[0], 53, 0.66, "(a)", role="skip", ha="right")
         note(axes[0], 53, 0.12, "(b)", role="skip", ha="right")
-        note(axes[1], 53, 0.25, "(a)", role="skip", ha="right")
+        note(axes[1], 49, 0.42, "(a)", role="skip", ha="right")
         note(axes[1], 16, 0.05, "(b)", role="skip")
 
     a, large, b = order().shown(), order(scale="one").shown(), order(order="b").shown()

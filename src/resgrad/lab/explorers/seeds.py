@@ -207,7 +207,7 @@ def _tries() -> list[Try]:
         Try("All hundred", f"give {every['ratio']}, {every['interval']}.", {"runs": 100}),
         Try(
             "Two blocks",
-            f"all hundred: {shallow['ratio']}, and the plain network is better in {shallow['worse']}.",
+            f"give {shallow['ratio']} in all hundred, and the plain network is better in {shallow['worse']}.",
             {"runs": 100, "depth": 2},
         ),
     ]
@@ -246,13 +246,13 @@ def stacked(logs: Array) -> Array:
     >>> stacked(np.array([0.0, 1.0, 0.01])).tolist()
     [1, 1, 2]
     """
-    bins = np.floor(10 * logs + 0.5)
+    bins = np.floor(10 * logs)
     return np.array([int((bins[: k + 1] == one).sum()) for k, one in enumerate(bins)])
 
 
 def _picture(label: str) -> Figure:
     logs = logarithms(4)
-    heights, bins = stacked(logs), np.floor(10 * logs + 0.5) / 10
+    heights, bins = stacked(logs), (np.floor(10 * logs) + 0.5) / 10
     first = int(logs.argmax())
     all_of_them = mean(logs)
 
@@ -279,7 +279,7 @@ def _picture(label: str) -> Figure:
     caption = (
         f"One run says {one['ratio']} and another {unlucky['ratio']}; a hundred say {every['ratio']}, with an interval "
         f"of {every['interval']}, and the plain network is better in {every['worse']} of them. Each dot is a seed: the "
-        "training loss of a plain network over that of a residual one; square and bar: the geometric mean of all and "
+        "training loss of a plain network over that of a residual one, in bins of a tenth of its decimal logarithm; square and bar: the geometric mean of all and "
         f"its 95 % interval; the axis is logarithmic. Four blocks, width {WIDTH}, {IMAGES} digits, {STEPS} steps of "
         "Adam, one learning rate for both."
     )
