@@ -122,3 +122,16 @@ def test_a_book_has_no_form_and_the_text_its_claim(build):
 def test_one_that_no_text_mentions_stops_the_build(build):
     with pytest.raises(ExtensionError, match="fig-one-gate is not mentioned"):
         build(mention="Nothing.")
+
+
+def test_states_that_are_all_drawn_stand_in_the_page_with_their_sentences(build):
+    panels = [
+        {"at": [i, j], "wide": "<svg>w</svg>", "narrow": "<svg>n</svg>", "sentence": f"{i} < {j}"}
+        for i, j in ((0, 0), (0, 1))
+    ]
+    html = (build(panels=panels) / "page.html").read_text("utf-8")
+    assert re.search(r'<figure[^>]*class="still explorer"', html)
+    found = re.findall(r'<div class="panel diagram (a0 b[01])">.*?<p>(.*?)</p>', html)
+    assert found == [("a0 b0", "0 &lt; 0"), ("a0 b1", "0 &lt; 1")]
+    assert html.count("<svg>w</svg>") == html.count("<svg>n</svg>") == 2
+    assert 'class="still explorer"' not in (build() / "page.html").read_text("utf-8")

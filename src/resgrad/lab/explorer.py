@@ -40,8 +40,8 @@ class Scale:
     Examples
     --------
     >>> share = Scale(0.0001, percent=True)
-    >>> share.stored(0.97355), share.shown(9736)
-    (9736, '97.36 %')
+    >>> share.stored(0.97355), share.shown(9736)[:5]
+    (9736, '97.36')
     """
 
     step: float

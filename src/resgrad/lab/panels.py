@@ -113,7 +113,7 @@ def panel(plots: Sequence[Plot], alt: str) -> dict[str, str]:
     >>> unit = Axis(0, 1, (0, 1), "share")
     >>> drawn = panel([Plot(unit, unit, [Curve((0, 1), (0, 1), "skip")])], "A line.")
     >>> drawn["narrow"].count("<path"), "A line." in drawn["wide"]
-    (6, True)
+    (4, True)
     """
     if not plots or not alt.strip():
         raise ValueError(f"panel: expected plots and words, got {len(plots)} and {alt!r}")

@@ -71,8 +71,8 @@ def flow(*, skip: str = "none", scale: str = "x1", activation: str = "relu") -> 
 
     Examples
     --------
-    >>> print(flow(skip="identity", scale="1-sqrtL").shown()["zero"])
-    0 %
+    >>> flow(skip="identity", scale="1-sqrtL").exact["zero"]
+    0.0
     """
     if skip not in SKIPS or scale not in BRANCHES or activation not in ACTIVATIONS:
         raise ValueError(f"flow: no state has {skip!r}, {scale!r} and {activation!r}")

@@ -69,8 +69,8 @@ def order(*, order: str = "a", scale: str = "1-sqrtL") -> State:
 
     Examples
     --------
-    >>> print(order(order="e").shown()["open"])
-    100 %
+    >>> order(order="e").exact["open"]
+    1.0
     """
     found = measured(order, scale)
     names = ("open", "skips", "whole")

@@ -279,8 +279,9 @@ def _picture(label: str) -> Figure:
     caption = (
         f"One run says {one['ratio']} and another {unlucky['ratio']}; a hundred say {every['ratio']}, with an interval "
         f"of {every['interval']}, and the plain network is better in {every['worse']} of them. Each dot is a seed: the "
-        "training loss of a plain network over that of a residual one; square and bar: the geometric mean of all and "
-        f"its 95 % interval; the axis is logarithmic. Four blocks, width {WIDTH}, {IMAGES} digits, {STEPS} steps of "
+        "training loss of a plain network over that of a residual one, in bins of a "
+        "tenth of its decimal logarithm; square and bar: the geometric mean of all and its 95 % interval; the "
+        f"axis is logarithmic. Four blocks, width {WIDTH}, {IMAGES} digits, {STEPS} steps of "
         "Adam, one learning rate for both."
     )
     return figure(label, draw, panels=[Panel(x="ratio of losses", y="seeds")], alt=alt, caption=caption)
