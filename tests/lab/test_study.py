@@ -7,6 +7,7 @@ import pytest
 from resgrad.lab import degradation, images, start, toy
 from resgrad.lab.stored import stored
 from resgrad.lab.study import STUDIES, executor_of, main
+from resgrad.measure.spectrum import effective_rank
 
 
 def test_a_study_is_run_and_written(tmp_path, monkeypatch, capsys):
@@ -90,10 +91,10 @@ def test_the_studies_record_every_setting(monkeypatch):
     ] * 2
     assert records[-1]["test_error"] == [degradation.LONGER] * len(degradation.SEEDS)
 
-    values = np.array([[2.0, 1.0], [1.0, 1.0]])
+    values = np.array([2.0, 1.0])
     monkeypatch.setattr(
         start, "run", lambda setting, seed: start.Start(np.array([0.5, 1]), values, np.zeros(2))
     )
     records = STUDIES["start"](None, False)
     assert records[0]["norm"] == [0.5] * len(start.SEEDS)
-    assert records[0]["effective_rank"][0] == pytest.approx(start.effective_rank(values[0]))
+    assert records[0]["effective_rank"][0] == pytest.approx(effective_rank(values))
