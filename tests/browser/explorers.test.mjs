@@ -111,7 +111,10 @@ for (const engine of ENGINES) {
         const [said, numbers, bad, search] = found[i];
         assert.equal(said, sentence, String(tokens));
         assert.ok(!bad, `a mark of ${tokens} has no place`);
-        assert.equal(search, sentence === start.sentence ? "" : `?${name}=${tokens}`);
+        // WebKit lets a page write its address a hundred times in half a minute.
+        if (engine !== "webkit" || i < 90) {
+          assert.equal(search, sentence === start.sentence ? "" : `?${name}=${tokens}`);
+        }
         if (numbers === null) continue;
         const right = Object.values(exact).flat();
         JSON.parse(numbers)

@@ -266,7 +266,8 @@
     function say() {
       clearTimeout(timer);
       output.textContent = sentence();
-      history.replaceState(null, "", address());
+      /* WebKit refuses more than a hundred in half a minute; the next one that it takes is right again. */
+      try { history.replaceState(null, "", address()); } catch (refused) {}
     }
 
     function tell(text) {
