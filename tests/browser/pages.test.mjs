@@ -266,7 +266,9 @@ async function showFigures() {
 /** Note all that can be focused and, at each stop of the tab key, whether a sign of it is on the screen. */
 function watchFocus() {
   const able = "a[href], button, input:not([type=hidden]), summary, [tabindex='0']";
-  const wanted = new Set([...document.querySelectorAll(able)].filter((element) => element.checkVisibility({ visibilityProperty: true })));
+  // Of a group of radio buttons the chosen one is a stop; the arrow keys reach the others.
+  const stops = [...document.querySelectorAll(able)].filter((one) => one.type !== "radio" || one.checked);
+  const wanted = new Set(stops.filter((element) => element.checkVisibility({ visibilityProperty: true })));
   for (const element of [...wanted]) {
     const fold = element.closest("details:not([open])");
     if (fold && element !== fold.querySelector("summary")) wanted.delete(element);
