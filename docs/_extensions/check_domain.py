@@ -105,6 +105,12 @@ def equation_number(env: BuildEnvironment, label: str) -> str:
     return ".".join(map(str, numbers.get(f"equation-{label}", ())))
 
 
+def whole_tex(display: dict[str, Any]) -> str:
+    """The TeX of a display as one formula: the rows of a derivation aligned."""
+    tex = str(display["tex"])
+    return rf"\begin{{aligned}}{tex}\end{{aligned}}" if display["kind"] == "derivation" else tex
+
+
 @cache
 def equation_links(qualified: str) -> list[str]:
     """The equations that the docstring of ``package.module.function`` links to."""

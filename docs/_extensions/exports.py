@@ -21,7 +21,9 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from check_domain import domain_of, equation_number
+from folds import parents
 from markdown_export import markdown, plain_tex
+from pictures import figure_number
 from reader import notebook_of
 
 _GLUE = "from myst_nb import glue"
@@ -77,10 +79,7 @@ def _to_markdown(app: Sphinx, docname: str, text: str, address: str) -> str:
 
 def _number(env: BuildEnvironment, label: str) -> str:
     """The number of an equation or a figure."""
-    if not label.startswith("fig-"):
-        return equation_number(env, label)
-    docname, anchor = env.domains.standard_domain.anonlabels[label]
-    return ".".join(map(str, env.toc_fignumbers[docname]["figure"][anchor]))
+    return figure_number(env, label) if label.startswith("fig-") else equation_number(env, label)
 
 
 def _cells_of(env: BuildEnvironment, docname: str) -> dict[int, str]:
@@ -119,16 +118,10 @@ def _parts(node: nodes.Element) -> Iterator[nodes.Node]:
         if isinstance(child, nodes.section):
             yield from _parts(child)
         elif isinstance(child, nodes.title):
-            depth = sum(isinstance(parent, nodes.section) for parent in _parents(child))
+            depth = sum(isinstance(parent, nodes.section) for parent in parents(child))
             yield nodes.paragraph("", nodes.Text(f"{'#' * depth} {child.astext()}"))
         else:
             yield child
-
-
-def _parents(node: nodes.Node) -> Iterator[nodes.Node]:
-    while node.parent is not None:
-        node = node.parent
-        yield node
 
 
 def _code(app: Sphinx, source: str) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from docutils import nodes
@@ -29,6 +30,18 @@ class Fold(SphinxDirective):
         fold = details("", summary("", "", *self.parse_inline(self.arguments[0])[0]))
         fold += self.parse_content_to_nodes()
         return [fold]
+
+
+def parents(node: nodes.Node) -> Iterator[nodes.Node]:
+    """All that a node stands in, from the nearest on."""
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
+def in_fold(node: nodes.Node) -> bool:
+    """Whether a node is shown only when a fold is open."""
+    return any(isinstance(parent, details) for parent in parents(node))
 
 
 def _visit(self: Any, node: nodes.Element) -> None:

@@ -21,7 +21,7 @@ from sphinx.environment import BuildEnvironment
 
 import page_graph
 from exports import has_code
-from folds import details
+from folds import in_fold
 
 #: Words a minute, and seconds for an equation or a figure that is read with care.
 _WORDS, _SECONDS = 230, 8
@@ -33,7 +33,7 @@ def minutes(doctree: nodes.document) -> int:
     """How long a page takes to read: its words outside of folds and code, its equations and figures."""
     words = seconds = 0
     for node in doctree.findall(nodes.Element):
-        if any(isinstance(parent, details) for parent in _parents(node)):
+        if in_fold(node):
             continue
         if isinstance(node, nodes.math_block | nodes.figure) or "derivation" in node:
             seconds += _SECONDS
@@ -45,12 +45,6 @@ def minutes(doctree: nodes.document) -> int:
 def _asks(doctree: nodes.document) -> bool:
     """Whether it is a page to be read, with a question; lists and indexes are looked up."""
     return any("question" in paragraph["classes"] for paragraph in doctree.findall(nodes.paragraph))
-
-
-def _parents(node: nodes.Node) -> Any:
-    while node.parent is not None:
-        node = node.parent
-        yield node
 
 
 def add_tools(

@@ -147,6 +147,12 @@ def file_name(label: str, svg: str) -> str:
     return f"{label}.{hashlib.sha256(svg.encode()).hexdigest()[:10]}.svg"
 
 
+def figure_number(env: BuildEnvironment, label: str) -> str:
+    """The number of a figure, as all pages together count it."""
+    docname, anchor = env.domains.standard_domain.anonlabels[label]
+    return ".".join(map(str, env.toc_fignumbers[docname]["figure"][anchor]))
+
+
 def visit_picture(self: Any, node: picture) -> None:
     """Write the files and two ``<picture>``, of which the theme shows one; the dark one is fetched when shown."""
     for theme, drawings in node["drawings"].items():

@@ -9,8 +9,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from check_domain import domain_of, equation_number
-from folds import details
+from check_domain import domain_of, equation_number, whole_tex
+from folds import in_fold
 from mathml import to_mathml
 
 _ANCHOR = "equation-"
@@ -20,21 +20,13 @@ def mark_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Name, at each link in the text, the equation that it goes to; lists of relations stay as they are."""
     for link in doctree.findall(nodes.reference):
         label = _label(link)
-        if label in domain_of(app.env).displays and not _in_fold(link):
+        if label in domain_of(app.env).displays and not in_fold(link):
             link["preview"] = label
 
 
 def _label(link: nodes.reference) -> str:
     target = link.get("refid") or str(link.get("refuri", "")).rpartition("#")[2]
     return target.removeprefix(_ANCHOR) if target.startswith(_ANCHOR) else ""
-
-
-def _in_fold(node: nodes.Node) -> bool:
-    while node.parent is not None:
-        node = node.parent
-        if isinstance(node, details):
-            return True
-    return False
 
 
 def add_previews(
@@ -63,11 +55,8 @@ def _attributed(body: str, labels: list[str]) -> str:
 def preview(env: BuildEnvironment, label: str) -> str:
     """An equation with its number and the title of its page."""
     display = domain_of(env).displays[label]
-    tex = display["tex"]
-    if display["kind"] == "derivation":
-        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
     where = env.titles[display["docname"]].astext()
-    return f"{to_mathml(tex, display=True)}<p>({equation_number(env, label)}) {where}</p>"
+    return f"{to_mathml(whole_tex(display), display=True)}<p>({equation_number(env, label)}) {where}</p>"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from sphinx.application import Sphinx
 
 import tags
 from check_directives import near_misses
-from check_domain import domain_of, equation_number
+from check_domain import domain_of, equation_number, whole_tex
 from checking import NearMiss
 from equations import TAGGED, Linker, joined, relations, strength
 from mathml import equation_html
 from page_tools import bibtex
-from pictures import drawing, picture
+from pictures import drawing, figure_number, picture
 
 
 def tag_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -59,9 +59,7 @@ def _name(app: Sphinx, tag: tags.Tag) -> str:
         return f"retired {tag.kind}"
     if tag.kind == "equation":
         return f"equation ({equation_number(app.env, tag.label)})"
-    docname, anchor = _place(app, tag)
-    numbers = app.env.toc_fignumbers[docname]["figure"][anchor]
-    return f"figure {'.'.join(map(str, numbers))}"
+    return f"figure {figure_number(app.env, tag.label)}"
 
 
 def _retired(tag: tags.Tag) -> str:
@@ -93,9 +91,6 @@ def _equation(app: Sphinx, tag: tags.Tag) -> str:
     """The statement, how strong its check is, the mistakes that it rejects and what it is connected with."""
     domain, here = domain_of(app.env), TAGGED.format(tag.tag)
     display, record = domain.displays[tag.label], domain.records.get(tag.label)
-    tex = display["tex"]
-    if display["kind"] == "derivation":
-        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
     told = strength(display, record)
     told = f"Check: {told}." if record else f"{told.capitalize()}."
     parts: list[nodes.Node] = [nodes.paragraph("", told, classes=["strength"])]
@@ -107,7 +102,7 @@ def _equation(app: Sphinx, tag: tags.Tag) -> str:
     if record:
         for heading, items in relations(domain, tag.label, _linker(app, here)):
             parts.append(nodes.paragraph("", f"{heading} ", *joined(items), classes=["relations"]))
-    html = equation_html(tex, name=f"Equation {equation_number(app.env, tag.label)}")
+    html = equation_html(whole_tex(display), name=f"Equation {equation_number(app.env, tag.label)}")
     return f'<div class="equation">{html}</div>{_html(app, parts)}'
 
 
