@@ -16,7 +16,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(EXTENSIONS), os.env
 project = "Residual gradients"
 author = "The Residual gradients maintainers"
 copyright = "2026, the Residual gradients maintainers; text under CC BY 4.0, code under MIT"  # noqa: A001
-release = "0.3.0"
+release = "0.4.0"
 version = release  # which an EPUB asks for
 
 extensions = [
