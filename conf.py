@@ -115,7 +115,6 @@ html_last_updated_fmt = None
 
 epub_show_urls = "no"
 epub_exclude_files = ["_static/fonts/OFL.txt"]
-suppress_warnings = ["epub.unknown_project_files"]  # the font: readers of books bring their own
 
 
 def setup(app: Sphinx) -> None:

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
 from sphinx.application import Sphinx
+from sphinx.builders._epub_base import MEDIA_TYPES
 from sphinx.errors import ExtensionError
 from sphinx.util.math import get_node_equation_number
 from sphinx.util.nodes import get_node_line, get_node_source
@@ -261,4 +262,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.connect("doctree-read", check_page)
     app.connect("html-page-context", preload_font)
+    MEDIA_TYPES[".woff2"] = "font/woff2"  # one of EPUB's own types, which Sphinx does not know
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -57,6 +57,17 @@ def test_the_epub_is_one_of_well_formed_pages_with_mathml():
     assert {Path(name).stem for name in pages} >= {path.name for path in PAGES}
 
 
+def test_the_epub_has_the_font_of_its_formulas():
+    with zipfile.ZipFile(book("residual-gradients.epub")) as epub:
+        manifest = epub.read("content.opf").decode()
+        fonts = [name for name in epub.namelist() if name.endswith(".woff2")]
+        styles = "".join(epub.read(name).decode() for name in epub.namelist() if name.endswith(".css"))
+    assert len(fonts) == 1
+    [item] = re.findall(r"<item [^>]*woff2[^>]*>", manifest)
+    assert 'media-type="font/woff2"' in item
+    assert Path(fonts[0]).name in styles
+
+
 def test_the_epub_loads_nothing_from_outside():
     with zipfile.ZipFile(book("residual-gradients.epub")) as epub:
         for name in epub.namelist():
