@@ -65,18 +65,10 @@ def add_tools(
 
 def _facts(app: Sphinx, docname: str, doctree: nodes.document) -> str:
     parts = [f"{minutes(doctree)} min"]
-    for words, pages in (("needs", _graph(app)[0]), ("leads to", _graph(app)[1])):
-        if found := pages.get(docname):
+    for words, pages in (("needs", page_graph.needs), ("leads to", page_graph.leads_to)):
+        if found := pages(app.env).get(docname):
             parts.append(f"{words} " + ", ".join(_link(app, docname, page) for page in found))
     return f'<p class="page-facts">{" · ".join(parts)}</p>'
-
-
-def _graph(app: Sphinx) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """What pages need and lead to, worked out once a build (and process)."""
-    if not hasattr(app, "resgrad_graph"):
-        app.resgrad_graph = page_graph.needs(app.env), page_graph.leads_to(app.env)  # type: ignore[attr-defined]
-    graph: tuple[dict[str, list[str]], dict[str, list[str]]] = app.resgrad_graph  # type: ignore[attr-defined]
-    return graph
 
 
 def _link(app: Sphinx, docname: str, page: str) -> str:
