@@ -21,6 +21,7 @@ import tags
 from check_domain import CheckDomain, domain_of, equation_number
 from folds import details
 from page_tools import report_address
+from tables import table
 
 #: The page of a tag.
 TAGGED = "t/{}"
@@ -178,10 +179,9 @@ def _tables(domain: CheckDomain, link: Linker) -> Iterator[nodes.Node]:
 
 
 def _table(domain: CheckDomain, labels: Iterable[str], link: Linker) -> nodes.table:
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for _, width in _HEADS), cols=len(_HEADS))
-    group += nodes.thead("", _row([[nodes.Text(head)] for head, _ in _HEADS]))
-    group += nodes.tbody("", *(_row(_cells(domain, label, link)) for label in labels))
-    return nodes.table("", group, classes=["equation-index", "colwidths-given"])
+    heads, widths = zip(*_HEADS, strict=True)
+    rows = (_cells(domain, label, link) for label in labels)
+    return table(heads, rows, widths=widths, classes=["equation-index", "colwidths-given"])
 
 
 def _in_order(link: Linker, labels: Iterable[str]) -> list[str]:
@@ -213,10 +213,6 @@ def strength(display: dict[str, Any], record: dict[str, Any] | None) -> str:
         return f"not checked: {display['unchecked']}"
     exact = "; both sides agree to the last bit" if record["error"] == 0 else ""
     return str(record["sentence"]) + exact
-
-
-def _row(cells: list[list[nodes.Node]]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
 
 
 def note_tag_faults(app: Sphinx, env: BuildEnvironment) -> None:
