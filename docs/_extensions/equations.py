@@ -70,7 +70,6 @@ COUNTS: dict[str, Callable[[BuildEnvironment], int]] = {
     "pages": lambda env: len(env.found_docs),
     "figures": lambda env: len(figures(env)),
     "equations": lambda env: len(domain_of(env).displays),
-    "checked": lambda env: len(domain_of(env).records),
     "executed": _executed,
     "near-misses": _near_misses,
 }
@@ -195,22 +194,19 @@ def _number(link: Linker, label: str) -> tuple[int, str]:
 
 
 def _cells(domain: CheckDomain, label: str, link: Linker) -> list[list[nodes.Node]]:
-    display, record = domain.displays[label], domain.records.get(label)
-    calls = record["calls"] if record else ()
+    record = domain.records[label]
     return [
         [link.equation(label)],
         [link.tag(label)],
-        [nodes.Text(strength(display, record))],
-        joined([link.code(call) for call in calls]),
+        [nodes.Text(strength(record))],
+        joined([link.code(call) for call in record["calls"]]),
         joined([link.equation(other) for other in _in_order(link, link.rests_on[label])]),
         joined([link.equation(other) for other in _in_order(link, link.used_by(label))]),
     ]
 
 
-def strength(display: dict[str, Any], record: dict[str, Any] | None) -> str:
+def strength(record: dict[str, Any]) -> str:
     """How strong an equation's check is, in words."""
-    if record is None:
-        return f"not checked: {display['unchecked']}"
     exact = "; both sides agree to the last bit" if record["error"] == 0 else ""
     return str(record["sentence"]) + exact
 
