@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from pathlib import Path
-
-from sphinx.application import Sphinx
-from sphinx.util.typing import ExtensionMetadata
 
 #: So many characters of code, and so many signs of a formula, fit on the narrowest phone, 320 pixels wide.
 _NARROW = 26
@@ -46,19 +42,3 @@ def _reachable(html: str, tag: str, wide: bool) -> str:
 
 def _wide(html: str, most: int) -> bool:
     return any(len(line) > most for line in unescape(re.sub(r"<[^>]*>", "", html)).splitlines())
-
-
-def complete(app: Sphinx, exception: Exception | None) -> None:
-    """Complete every page that this build wrote."""
-    if exception is not None or app.builder.name not in ("html", "dirhtml", "singlehtml"):
-        return
-    for path in sorted(Path(app.outdir).rglob("*.html")):
-        html = path.read_text("utf-8")
-        if (completed := accessible(html)) != html:
-            path.write_text(completed, "utf-8")
-
-
-def setup(app: Sphinx) -> ExtensionMetadata:
-    """Complete the pages before their policies are written."""
-    app.connect("build-finished", complete, priority=800)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

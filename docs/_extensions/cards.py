@@ -16,8 +16,8 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from addresses import address
 from resgrad.lab.palette import PALETTE
-from site_files import address
 
 #: In pixels, as sites that show cards ask for.
 WIDTH, HEIGHT = 1200, 630
@@ -35,7 +35,7 @@ def add_card(
     about = unescape(found[1]) if found else app.config.summary
     tags = {"og:type": "article" if doctree else "website", "og:site_name": app.config.project}
     tags |= {"og:title": title, "og:description": about}
-    if site := address(app):
+    if site := address(app.config, "site"):
         own = doctree is not None and docname != app.config.root_doc
         words = (title, about) if own else (app.config.project, app.config.summary)
         tags |= {

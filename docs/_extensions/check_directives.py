@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.directives.patches import MathDirective
 from sphinx.util.docutils import SphinxDirective
 
 from check_domain import domain_of
@@ -24,12 +23,6 @@ class derivation(nodes.Element):
 
 class derivation_step(nodes.TextElement):
     """One row: its step as TeX, split where it aligns, and its reason as children."""
-
-
-class Math(MathDirective):
-    """Sphinx's `math` with the option `unchecked`: why this display states nothing to evaluate."""
-
-    option_spec: ClassVar = {**MathDirective.option_spec, "unchecked": directives.unchanged}
 
 
 class Derivation(SphinxDirective):
@@ -159,7 +152,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     visitors = (visit_derivation, depart_derivation)
     app.add_enumerable_node(derivation, "displaymath", _title, html=visitors)
     app.add_node(derivation_step, html=(visit_derivation_step, depart_derivation_step))
-    app.add_directive("math", Math, override=True)
     app.add_directive("derivation", Derivation)
     app.add_directive("check", Check)
     app.add_directive("checked", Checked)

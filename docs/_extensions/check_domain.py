@@ -48,7 +48,7 @@ class CheckDomain(Domain):
 
     @property
     def displays(self) -> dict[str, dict[str, Any]]:
-        """Label -> docname, line, tex, kind, links (labels of the equations its reasons name), unchecked."""
+        """Label -> docname, line, tex, kind, links (labels of the equations its reasons name)."""
         return cast("dict[str, dict[str, Any]]", self.data["displays"])
 
     @property
@@ -141,7 +141,6 @@ def _display(docname: str, fence: Fence, doctree: nodes.document) -> dict[str, A
         "line": fence.line,
         "kind": fence.kind,
         "tex": fence.tex,
-        "unchecked": fence.options.get("unchecked", ""),
         "links": _links(doctree, fence.label),
     }
 

@@ -81,26 +81,3 @@ class Closure:
             if name in (lazy, ALL):
                 self.lazy.add((module, lazy, home))
                 yield home, lazy
-
-
-def modules_of(source: str, roots: Iterable[Path]) -> tuple[Path, ...]:
-    """Find the files of all modules below `roots` that some code imports, directly or not.
-
-    Parameters
-    ----------
-    source : str
-        Python code.
-    roots : iterable of Path
-        The folders that modules are looked for in, in this order.
-
-    Returns
-    -------
-    tuple of Path
-        Sorted; a package's ``__init__.py`` is among them where a module of it is.
-
-    Raises
-    ------
-    CodeError
-        Code is not plain Python.
-    """
-    return tuple(sorted(Closure(roots).follow(page_code(source, "code")).modules))

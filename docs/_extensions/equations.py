@@ -21,6 +21,7 @@ import tags
 from check_domain import CheckDomain, domain_of, equation_number
 from folds import details
 from page_tools import report_address
+from tables import table
 
 #: The page of a tag.
 TAGGED = "t/{}"
@@ -69,7 +70,6 @@ COUNTS: dict[str, Callable[[BuildEnvironment], int]] = {
     "pages": lambda env: len(env.found_docs),
     "figures": lambda env: len(figures(env)),
     "equations": lambda env: len(domain_of(env).displays),
-    "checked": lambda env: len(domain_of(env).records),
     "executed": _executed,
     "near-misses": _near_misses,
 }
@@ -178,10 +178,9 @@ def _tables(domain: CheckDomain, link: Linker) -> Iterator[nodes.Node]:
 
 
 def _table(domain: CheckDomain, labels: Iterable[str], link: Linker) -> nodes.table:
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for _, width in _HEADS), cols=len(_HEADS))
-    group += nodes.thead("", _row([[nodes.Text(head)] for head, _ in _HEADS]))
-    group += nodes.tbody("", *(_row(_cells(domain, label, link)) for label in labels))
-    return nodes.table("", group, classes=["equation-index", "colwidths-given"])
+    heads, widths = zip(*_HEADS, strict=True)
+    rows = (_cells(domain, label, link) for label in labels)
+    return table(heads, rows, widths=widths, classes=["equation-index", "colwidths-given"])
 
 
 def _in_order(link: Linker, labels: Iterable[str]) -> list[str]:
@@ -195,28 +194,21 @@ def _number(link: Linker, label: str) -> tuple[int, str]:
 
 
 def _cells(domain: CheckDomain, label: str, link: Linker) -> list[list[nodes.Node]]:
-    display, record = domain.displays[label], domain.records.get(label)
-    calls = record["calls"] if record else ()
+    record = domain.records[label]
     return [
         [link.equation(label)],
         [link.tag(label)],
-        [nodes.Text(strength(display, record))],
-        joined([link.code(call) for call in calls]),
+        [nodes.Text(strength(record))],
+        joined([link.code(call) for call in record["calls"]]),
         joined([link.equation(other) for other in _in_order(link, link.rests_on[label])]),
         joined([link.equation(other) for other in _in_order(link, link.used_by(label))]),
     ]
 
 
-def strength(display: dict[str, Any], record: dict[str, Any] | None) -> str:
+def strength(record: dict[str, Any]) -> str:
     """How strong an equation's check is, in words."""
-    if record is None:
-        return f"not checked: {display['unchecked']}"
     exact = "; both sides agree to the last bit" if record["error"] == 0 else ""
     return str(record["sentence"]) + exact
-
-
-def _row(cells: list[list[nodes.Node]]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
 
 
 def note_tag_faults(app: Sphinx, env: BuildEnvironment) -> None:

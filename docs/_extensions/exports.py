@@ -20,6 +20,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from addresses import address
 from check_domain import domain_of, equation_number
 from folds import parents
 from markdown_export import markdown, plain_tex
@@ -68,9 +69,9 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def _to_markdown(app: Sphinx, docname: str, text: str, address: str) -> str:
+def _to_markdown(app: Sphinx, docname: str, text: str, uri: str) -> str:
     """A link, to the Markdown of another page where it has one."""
-    page, mark, anchor = address.partition("#")
+    page, mark, anchor = uri.partition("#")
     target = os.path.normpath(Path(docname).parent / page).removesuffix(".html")
     if target in app.env.found_docs:
         page = page.removesuffix(".html") + ".md"
@@ -159,8 +160,7 @@ def _assertions(code: str) -> Iterator[str]:
 
 def _requirement(app: Sphinx, docname: str) -> str:
     """What pip installs: the released project, or the checkout that the site was built in."""
-    repository = app.config.public_addresses.get("repository")
-    if repository:
+    if repository := address(app.config, "repository"):
         return f'"resgrad[lab] @ git+{repository}@v{app.config.release}"'
     place = os.path.relpath(app.confdir, Path(app.outdir, docname).parent)
     return f'-e "{place}[lab]"'
@@ -168,13 +168,13 @@ def _requirement(app: Sphinx, docname: str) -> str:
 
 def _linker(app: Sphinx, docname: str) -> Any:
     """Links of a notebook: whole addresses where the site has one, else their text."""
-    site = app.config.public_addresses.get("site", "").rstrip("/")
+    site = address(app.config, "site")
 
-    def link(text: str, address: str) -> str:
-        if "://" in address:
-            return f"[{text}]({address})"
+    def link(text: str, target: str) -> str:
+        if "://" in target:
+            return f"[{text}]({target})"
         folder = Path(docname).parent.as_posix()
-        place = os.path.normpath(f"{folder}/{address}") if address[:1] != "#" else f"{docname}.html{address}"
+        place = os.path.normpath(f"{folder}/{target}") if target[:1] != "#" else f"{docname}.html{target}"
         return f"[{text}]({site}/{place})" if site else text
 
     return link
@@ -241,6 +241,6 @@ def _script(cells: Iterable[Cell]) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write the forms with the pages."""
-    app.add_config_value("public_addresses", {}, "html", dict)
+    app.setup_extension("addresses")
     app.connect("html-page-context", export_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from docutils import nodes
@@ -11,6 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from checking import NOTATION
 from notation import Row, load
+from tables import table
 
 _HEADS = ("Symbol", "In code, and its shape", "Meaning")
 
@@ -21,24 +21,16 @@ class NotationTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Lay out the rows of the file, and note it, so that a change of it shows."""
         self.env.note_dependency(str(NOTATION))
-        group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in _HEADS), cols=len(_HEADS))
-        group += nodes.thead("", _row(nodes.paragraph("", head) for head in _HEADS))
-        group += nodes.tbody("", *(_row(self._cells(row)) for row in load(NOTATION).rows))
-        return [nodes.table("", group, classes=["notation"])]
+        return [table(_HEADS, map(self._cells, load(NOTATION).rows), classes=["notation"])]
 
-    def _cells(self, row: Row) -> list[nodes.paragraph]:
+    def _cells(self, row: Row) -> list[list[nodes.Node]]:
         """Return the cells of one symbol; its meaning may hold formulas and links."""
         name = nodes.literal(row.code, row.code)
-        contents: list[list[nodes.Node]] = [
+        return [
             [nodes.math(row.tex, row.tex)],
             [name, nodes.Text(f" {row.shape}")],
             self.parse_inline(row.meaning)[0],
         ]
-        return [nodes.paragraph("", "", *content) for content in contents]
-
-
-def _row(paragraphs: Iterable[nodes.paragraph]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", paragraph) for paragraph in paragraphs))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.addnodes import desc
 
+from folds import parents
 from reader import DISPLAYS, Fence
 
 Fault = tuple[int, int, str]
@@ -60,9 +61,6 @@ def _pair_faults(display: Fence, following: Fence | None) -> Iterator[Fault]:
         )
     if not display.label:
         yield display.line, 1, "a displayed equation without a label"
-    elif "unchecked" in display.options:
-        if not display.options["unchecked"]:
-            yield display.line, 1, f"{display.label}: say why it is unchecked"
     elif following is None or (following.kind, following.label) != ("check", display.label):
         yield display.line, 1, f"{display.label} has no check right under it"
 
@@ -70,11 +68,7 @@ def _pair_faults(display: Fence, following: Fence | None) -> Iterator[Fault]:
 def _display_faults(display: Fence, records: Records) -> Iterator[Fault]:
     """A display whose check did not run, or ran for other TeX."""
     record = records.get(display.label)
-    if (
-        display.label
-        and "unchecked" not in display.options
-        and (record is None or record["tex"] != display.tex)
-    ):
+    if display.label and (record is None or record["tex"] != display.tex):
         yield display.line, 1, f"{display.label}: no check of this equation was run"
 
 
@@ -104,13 +98,12 @@ def _code_faults(doctree: nodes.document) -> Iterator[Fault]:
             yield code.line or 1, 1, NOT_RUN
 
 
-def _is_run(node: nodes.Node | None) -> bool:
+def _is_run(code: nodes.Node) -> bool:
     """Whether a code block is a cell or its output, a docstring's, or taken from the source."""
-    while node is not None:
-        if isinstance(node, desc) or (isinstance(node, nodes.Element) and node.get("nb_element")):
-            return True
-        node = node.parent
-    return False
+    return any(
+        isinstance(node, desc) or (isinstance(node, nodes.Element) and node.get("nb_element"))
+        for node in (code, *parents(code))
+    )
 
 
 def _place(fault: Mapping[str, Any], label: str, fences: list[Fence]) -> Fault:

@@ -1,10 +1,16 @@
-"""Which page rests on which: collected from what the equations rest on, typed by nobody."""
+"""Which page rests on which: collected from what the equations rest on, typed by nobody.
+
+All of it is asked for when pages are written, and nothing of it changes then: it is worked out once.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
@@ -13,6 +19,20 @@ from check_domain import domain_of
 
 #: So many pages are named on each side of a page.
 SHOWN = 4
+Result = TypeVar("Result")
+
+
+def _once(function: Callable[[BuildEnvironment], Result]) -> Callable[[BuildEnvironment], Result]:
+    """Keep the result for as long as there is the environment."""
+    results: WeakKeyDictionary[BuildEnvironment, Result] = WeakKeyDictionary()
+
+    @wraps(function)
+    def kept(env: BuildEnvironment) -> Result:
+        if env not in results:
+            results[env] = function(env)
+        return results[env]
+
+    return kept
 
 
 def reading_order(env: BuildEnvironment) -> list[str]:
@@ -26,6 +46,7 @@ def reading_order(env: BuildEnvironment) -> list[str]:
     return list(dict.fromkeys(below(env.config.root_doc)))
 
 
+@_once
 def short_names(env: BuildEnvironment) -> dict[str, str]:
     """What the tables of contents call a page, ``Name <page>``: page -> name."""
     trees = (tree for toc in env.tocs.values() for tree in toc.findall(addnodes.toctree))
@@ -39,6 +60,7 @@ def short_name(env: BuildEnvironment, page: str) -> str:
     return short_names(env).get(page, stem)
 
 
+@_once
 def edges(env: BuildEnvironment) -> dict[str, Counter[str]]:
     """How many equations of a page rest on each earlier page: page -> earlier page -> count."""
     domain, place = domain_of(env), {name: index for index, name in enumerate(reading_order(env))}
@@ -51,6 +73,7 @@ def edges(env: BuildEnvironment) -> dict[str, Counter[str]]:
     return found
 
 
+@_once
 def needs(env: BuildEnvironment) -> dict[str, list[str]]:
     """The pages that each page rests on most, in the order of reading."""
     order = reading_order(env)
@@ -60,6 +83,7 @@ def needs(env: BuildEnvironment) -> dict[str, list[str]]:
     }
 
 
+@_once
 def leads_to(env: BuildEnvironment) -> dict[str, list[str]]:
     """The pages of which the largest share rests on each page, in the order of reading."""
     order, found = reading_order(env), edges(env)

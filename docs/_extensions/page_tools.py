@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import page_graph
+from addresses import address
 from exports import has_code
 from folds import in_fold
 
@@ -64,18 +65,10 @@ def add_tools(
 
 def _facts(app: Sphinx, docname: str, doctree: nodes.document) -> str:
     parts = [f"{minutes(doctree)} min"]
-    for words, pages in (("needs", _graph(app)[0]), ("leads to", _graph(app)[1])):
-        if found := pages.get(docname):
+    for words, pages in (("needs", page_graph.needs), ("leads to", page_graph.leads_to)):
+        if found := pages(app.env).get(docname):
             parts.append(f"{words} " + ", ".join(_link(app, docname, page) for page in found))
     return f'<p class="page-facts">{" · ".join(parts)}</p>'
-
-
-def _graph(app: Sphinx) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """What pages need and lead to, worked out once a build (and process)."""
-    if not hasattr(app, "resgrad_graph"):
-        app.resgrad_graph = page_graph.needs(app.env), page_graph.leads_to(app.env)  # type: ignore[attr-defined]
-    graph: tuple[dict[str, list[str]], dict[str, list[str]]] = app.resgrad_graph  # type: ignore[attr-defined]
-    return graph
 
 
 def _link(app: Sphinx, docname: str, page: str) -> str:
@@ -96,9 +89,7 @@ def _contents(toc: str) -> str:
 
 
 def _tools(app: Sphinx, docname: str) -> str:
-    forms = "".join(
-        f'<li><a href="{escape(address)}">{words}</a></li>' for words, address in _forms(app, docname)
-    )
+    forms = "".join(f'<li><a href="{escape(uri)}">{words}</a></li>' for words, uri in _forms(app, docname))
     changed = last_changed(app.confdir, source_file(app, docname))
     dated = f"<p>Last changed {changed}.</p>" if changed else ""
     return (
@@ -115,16 +106,14 @@ def _forms(app: Sphinx, docname: str) -> list[tuple[str, str]]:
     found = [("Markdown", f"{name}.md"), ("Source", f"{top}_sources/{docname}.md.txt")]
     if has_code(app.env, docname):
         found = [("Notebook", f"{name}.ipynb"), ("Python", f"{name}.py"), *found]
-        addresses = app.config.public_addresses
         for words in ("Colab", "Binder"):
-            if opener := addresses.get(words.lower()):
+            if opener := address(app.config, words.lower()):
                 found.append((f"Open in {words}", opener.replace("{page}", quote(docname))))
     return found + _on_repository(app, docname)
 
 
 def _on_repository(app: Sphinx, docname: str) -> list[tuple[str, str]]:
-    repository = app.config.public_addresses.get("repository")
-    if not repository:
+    if not (repository := address(app.config, "repository")):
         return []
     about = {"title": f"On the page {docname} ({app.config.release})"}
     return [
@@ -141,7 +130,7 @@ def source_file(app: Sphinx, docname: str) -> str:
 
 def bibtex(app: Sphinx, docname: str, tag: str = "") -> str:
     """An entry for a page, or for what has a tag on it; it names the version, and the address if there is one."""
-    site = app.config.public_addresses.get("site", "").rstrip("/")
+    site = address(app.config, "site")
     key = tag or docname.removesuffix("/index").replace("/", "-")
     fields = {
         "author": f"{{{app.config.author}}}",
@@ -184,7 +173,7 @@ def _git(top: str, *arguments: str) -> str:
 
 def report_address(env: BuildEnvironment, tag: str) -> str:
     """Where an error in an equation is reported; empty if the site has no repository."""
-    repository = env.config.public_addresses.get("repository")
+    repository = address(env.config, "repository")
     title = urlencode({"title": f"Error in equation {tag} ({env.config.release})"}, quote_via=quote)
     return f"{repository}/issues/new?{title}" if repository else ""
 

@@ -24,6 +24,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from folds import details, summary
+from tables import table
 
 #: From this width of the window on, the wide drawing fits beside the text.
 _WIDE = "(min-width: 46rem)"
@@ -92,14 +93,7 @@ def _titled(panel: dict[str, Any]) -> list[nodes.Node]:
 def _table(panel: dict[str, Any]) -> nodes.table:
     spread = any(row[3] for row in panel["rows"])
     heads = ["Series", panel["x"] or "x", panel["y"] or "y", *(["10 %", "90 %"] if spread else [])]
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
-    group += nodes.thead("", _row(heads))
-    group += nodes.tbody("", *(_row(row[: len(heads)]) for row in panel["rows"]))
-    return nodes.table("", group)
-
-
-def _row(cells: list[str]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", nodes.Text(cell))) for cell in cells))
+    return table(heads, ([[nodes.Text(cell)] for cell in row[: len(heads)]] for row in panel["rows"]))
 
 
 class Plotted(_Shown):

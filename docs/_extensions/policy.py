@@ -1,4 +1,4 @@
-"""A Content-Security-Policy in every page, written when the HTML is finished.
+"""A Content-Security-Policy in every page, written when its HTML is finished.
 
 A page may load what lies beside it and run what stood in it when it was built: the policy names the hash of every
 inline script and style. What no hash can allow is taken out: a ``style`` attribute becomes a class of the page's
@@ -14,11 +14,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from html import escape, unescape
-from pathlib import Path
-
-from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
-from sphinx.util.typing import ExtensionMetadata
 
 #: What every page may do. Firefox prefetches only what ``default-src`` allows, and for it a folder's pages are not
 #: each other's ``'self'``, which would stop the search form; the theme's icons are images in its style sheet.
@@ -39,6 +34,8 @@ _CHARSET = re.compile(r"<meta charset=[^>]*>", re.IGNORECASE)
 _OPAQUE = re.compile(r"(<(script|style)\b([^>]*)>(.*?)</\2\s*>|<!--.*?-->)", re.DOTALL | re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""\s+([^\s=>"'/]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+))?""")
 _TAG = re.compile(rf"<[a-zA-Z][^\s/>]*(?:{_ATTRIBUTE.pattern})+\s*/?>")
+#: Only tags with this are taken apart; the others are nearly all.
+_SUSPECT = re.compile(r"\s(?:on|style)|javascript:", re.IGNORECASE)
 _TYPE = re.compile(r"""\stype\s*=\s*["']?([^"'\s>]*)""", re.IGNORECASE)
 _RUN = {"", "module", "text/javascript", "application/javascript"}
 
@@ -56,8 +53,6 @@ def with_policy(html: str) -> str:
     ValueError
         For an event attribute or a ``javascript:`` link, and for a page that does not state its encoding.
     """
-    if f'content="{policy(html)}">' in html:
-        return html
     html = _without_style_attributes(_META.sub("", html))
     charset = _CHARSET.search(html)
     if charset is None:
@@ -101,6 +96,8 @@ def _without_style_attributes(html: str) -> str:
 
 def _restyled(tag: str, rules: dict[str, str]) -> str:
     """Return a tag with a class instead of its style attribute, whose rule goes into `rules`."""
+    if not _SUSPECT.search(unescape(tag)):
+        return tag
     attributes = {found[1].lower(): found for found in _ATTRIBUTE.finditer(tag)}
     for name, found in attributes.items():
         if name.startswith("on") or _value(found).lower().startswith("javascript:"):
@@ -121,23 +118,3 @@ def _value(found: re.Match[str]) -> str:
     """Return the value of an attribute without its quotes."""
     value = found[2] or ""
     return unescape(value[1:-1] if value[:1] in ("'", '"') else value).strip()
-
-
-def write_policies(app: Sphinx, exception: Exception | None) -> None:
-    """Write the policy into every page; a page that this build did not write has it already."""
-    if exception is not None or app.builder.name not in ("html", "dirhtml", "singlehtml"):
-        return
-    for path in sorted(Path(app.outdir).rglob("*.html")):
-        html = path.read_text("utf-8")
-        try:
-            secured = with_policy(html)
-        except ValueError as error:
-            raise ExtensionError(f"{path.relative_to(app.outdir)}: {error}") from error
-        if secured != html:
-            path.write_text(secured, "utf-8")
-
-
-def setup(app: Sphinx) -> ExtensionMetadata:
-    """Write the policies after everything else that touches a page."""
-    app.connect("build-finished", write_policies, priority=900)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,6 +17,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 import page_graph
+from equations import joined
+from tables import table
 
 HEADS = ("rules", "blocks and networks", "stacks and paths", "evidence")
 _HEAD_OF = {"rules": HEADS[0], "blocks": HEADS[1], "networks": HEADS[1]}
@@ -42,8 +44,8 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         pages = [page for page in page_graph.reading_order(app.env) if page in found]
         columns = _columns(pages, Path(app.confdir, "src", "resgrad"))
         drawing = nodes.raw("", _svg(app, docname, columns), format="html")
-        table = nodes.container("", _table(app, docname, pages), classes=["table-wrapper"])
-        place.replace_self([drawing, table])
+        wrapper = nodes.container("", _table(app, docname, pages), classes=["table-wrapper"])
+        place.replace_self([drawing, wrapper])
 
 
 def _columns(pages: Iterable[str], source: Path) -> list[list[str]]:
@@ -106,29 +108,18 @@ def _box(app: Sphinx, docname: str, page: str, place: tuple[int, int]) -> str:
 
 
 def _table(app: Sphinx, docname: str, pages: list[str]) -> nodes.table:
-    found, heads = page_graph.edges(app.env), ("Page", "Rests on", "Used by")
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
-    group += nodes.thead("", _row([nodes.Text(head)] for head in heads))
-    body = nodes.tbody()
+    found, rows = page_graph.edges(app.env), []
     for page in pages:
         below = [other for other in pages if other in found[page]]
         above = [other for other in pages if page in found[other]]
-        if not below and not above:
-            continue
-        body += _row(_links(app, docname, cell) for cell in ([page], below, above))
-    group += body
-    return nodes.table("", group)
+        if below or above:
+            rows.append([_links(app, docname, cell) for cell in ([page], below, above)])
+    return table(("Page", "Rests on", "Used by"), rows)
 
 
 def _links(app: Sphinx, docname: str, pages: list[str]) -> list[nodes.Node]:
     names = [(page, nodes.Text(page_graph.short_name(app.env, page))) for page in pages]
-    links = [make_refnode(app.builder, docname, page, "", name) for page, name in names]
-    parts: list[nodes.Node] = [part for link in links for part in (link, nodes.Text(", "))]
-    return parts[:-1]
-
-
-def _row(cells: Iterable[Iterable[nodes.Node]]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+    return joined([make_refnode(app.builder, docname, page, "", name) for page, name in names])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from sphinx.application import Sphinx
 
+from addresses import address
 from page_graph import reading_order
 from page_tools import last_changed, source_file
 
@@ -21,20 +22,16 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
     (top / "llms.txt").write_text(llms(app), "utf-8")
     for file in getattr(app.config, "bibtex_bibfiles", []):
         shutil.copyfile(Path(app.confdir, file), top / Path(file).name)
-    if site := address(app):
+    if site := address(app.config, "site"):
         (top / "sitemap.xml").write_text(sitemap(app, site), "utf-8")
         (top / "robots.txt").write_text(f"User-agent: *\nSitemap: {site}/sitemap.xml\n", "utf-8")
 
 
-def address(app: Sphinx) -> str:
-    """Where the pages stand in public; empty if nobody said."""
-    return str(app.config.public_addresses.get("site", "")).rstrip("/")
-
-
 def llms(app: Sphinx) -> str:
     """What the site is and where the Markdown of each page lies, in the order of reading (llmstxt.org)."""
-    site = address(app) + "/" if address(app) else ""
-    pages = [f"- [{app.env.titles[page].astext()}]({site}{page}.md)" for page in reading_order(app.env)]
+    site = address(app.config, "site")
+    top = f"{site}/" if site else ""
+    pages = [f"- [{app.env.titles[page].astext()}]({top}{page}.md)" for page in reading_order(app.env)]
     return "\n".join(
         [f"# {app.config.project}", "", f"> {app.config.summary}", "", "## Pages", "", *pages, ""]
     )

@@ -90,18 +90,15 @@ def _body(app: Sphinx, tag: tags.Tag) -> str:
 def _equation(app: Sphinx, tag: tags.Tag) -> str:
     """The statement, how strong its check is, the mistakes that it rejects and what it is connected with."""
     domain, here = domain_of(app.env), TAGGED.format(tag.tag)
-    display, record = domain.displays[tag.label], domain.records.get(tag.label)
-    told = strength(display, record)
-    told = f"Check: {told}." if record else f"{told.capitalize()}."
-    parts: list[nodes.Node] = [nodes.paragraph("", told, classes=["strength"])]
-    if record and record["near"]:
+    display, record = domain.displays[tag.label], domain.records[tag.label]
+    parts: list[nodes.Node] = [nodes.paragraph("", f"Check: {strength(record)}.", classes=["strength"])]
+    if record["near"]:
         parts += [
             nodes.paragraph("", "Near misses that the check rejects:"),
             near_misses(tuple(NearMiss(**miss) for miss in record["near"])),
         ]
-    if record:
-        for heading, items in relations(domain, tag.label, _linker(app, here)):
-            parts.append(nodes.paragraph("", f"{heading} ", *joined(items), classes=["relations"]))
+    for heading, items in relations(domain, tag.label, _linker(app, here)):
+        parts.append(nodes.paragraph("", f"{heading} ", *joined(items), classes=["relations"]))
     html = equation_html(whole_tex(display), name=f"Equation {equation_number(app.env, tag.label)}")
     return f'<div class="equation">{html}</div>{_html(app, parts)}'
 

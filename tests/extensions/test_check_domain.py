@@ -131,10 +131,6 @@ PLANTED = {
     "code that nothing runs": ("!```python\n1 + 1\n```", "nothing runs this code"),
     "a code-block": ("!```{code-block} python\n1 + 1\n```", "nothing runs this code"),
     "an indented code block": ("para\n\n    !1 + 1\n", "nothing runs this code"),
-    "a display that does not say why it is unchecked": (
-        "```{math}\n:label: eq-page-n\n:unchecked:\n!y = x W\n```",
-        "say why it is unchecked",
-    ),
 }
 
 #: What a check that holds leaves behind; here for a mark that somebody writes by hand.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from code_closure import modules_of
+from code_closure import Closure, page_code
 from code_keys import page_key
 from code_uses import CodeError
 
@@ -34,8 +34,12 @@ def root(tmp_path):
     return tmp_path / "src"
 
 
+def modules_of(source, *roots):
+    return sorted(Closure(roots).follow(page_code(source, "code")).modules)
+
+
 def found(source, root):
-    return [path.relative_to(root).as_posix() for path in modules_of(source, [root])]
+    return [path.relative_to(root).as_posix() for path in modules_of(source, root)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,7 @@ def test_earlier_root_comes_first(root, tmp_path):
     early = tmp_path / "early"
     early.mkdir()
     (early / "typed.py").write_text("")
-    assert modules_of("import typed", [early, root]) == (early / "typed.py",)
+    assert modules_of("import typed", early, root) == [early / "typed.py"]
 
 
 def key(root, *cells, **options):
@@ -142,6 +146,6 @@ def test_project_can_tell_what_its_pages_run():
     """The library and the checks hold no import that the key of a page could miss."""
     top = Path(__file__).parents[2]
     roots = [top / "src", top / "docs/_extensions"]
-    modules = modules_of("import resgrad, checking", roots)
+    modules = modules_of("import resgrad, checking", *roots)
     assert top / "src/resgrad/blocks/residual.py" in modules
     assert page_key(["import resgrad, checking"], roots=roots, top=top, folder=top / "docs")
