@@ -75,12 +75,22 @@ def edges(env: BuildEnvironment) -> dict[str, Counter[str]]:
 
 @_once
 def needs(env: BuildEnvironment) -> dict[str, list[str]]:
-    """The pages that each page rests on most, in the order of reading."""
-    order = reading_order(env)
-    return {
-        page: sorted((other for other, _ in counts.most_common(SHOWN)), key=order.index)
-        for page, counts in ((page, Counter(dict(sorted(c.items())))) for page, c in edges(env).items())
-    }
+    """What to read before each page, in the order of reading.
+
+    First come the pages that no other page in the list rests on, since to read one of these is not enough; the others
+    by the number of equations that rest on them, and among equals the nearest.
+    """
+    order, found = reading_order(env), edges(env)
+    below: dict[str, set[str]] = {}
+    for page in order:  # whatever a page rests on stands before it
+        direct = found.get(page, Counter())
+        below[page] = set(direct).union(*(below[other] for other in direct))
+    result = {}
+    for page, counts in found.items():
+        implied = set().union(*(below[other] for other in counts))
+        first = sorted(counts, key=lambda other: (other in implied, -counts[other], -order.index(other)))
+        result[page] = sorted(first[:SHOWN], key=order.index)
+    return result
 
 
 @_once

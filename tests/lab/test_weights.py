@@ -1,4 +1,5 @@
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -108,6 +109,27 @@ def test_the_mean_squares_follow_their_law(kind, gain):
     # Over 6000 other draws each ratio is within 0.02 of 1, and the spread of a mean over 200 is 0.02 to 0.042:
     # more than four of these are left.
     assert np.abs(ratio(kind, gain) - 1).max() < 0.2
+
+
+@pytest.mark.parametrize("kind", ["residual", "scaled"])
+def test_with_a_skip_the_law_is_exact_at_width_two(kind):
+    # All weights of one size with every pattern of signs: mean zero, the variance of the draws, W as likely as -W.
+    # In a plain network such weights would make pre-activations of exactly zero, which no draw has.
+    n, L, s = 2, 2, 0.8
+    patterns = np.array(list(product((1.0, -1.0), repeat=2 * L * n * n))).reshape(-1, L, 2, n, n)
+    last = s * math.sqrt(2 / n / (L if kind == "scaled" else 1))
+    W1, W2 = patterns[:, :, 0] * s / math.sqrt(n), patterns[:, :, 1] * last
+    x, g = (np.tile(np.array(v), (len(patterns), 1)) for v in ([0.6, -0.8], [0.28, 0.96]))
+    kept = []
+    for k in range(L):
+        h = np.maximum(np.einsum("pi,pij->pj", x, W1[:, k]), 0)
+        kept.append((x, h))
+        x = np.einsum("pi,pij->pj", h, W2[:, k]) + x
+    for k, (x, h) in reversed(list(enumerate(kept))):
+        a_bar = np.einsum("pj,pij->pi", g, W2[:, k]) * (h > 0)
+        found = [((u**2).sum(axis=1) * (v**2).sum(axis=1)).mean() for u, v in ((x, a_bar), (h, g))]
+        assert np.allclose(np.sqrt(found), expected(Setting(kind, s, blocks=L, width=n)), rtol=1e-12)
+        g = np.einsum("pj,pij->pi", a_bar, W1[:, k]) + g
 
 
 @pytest.mark.parametrize("kind", KINDS)

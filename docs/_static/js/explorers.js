@@ -171,7 +171,7 @@
     } else plot.points(seen, null, middle, null, "ink");
     plot.here(steps, middle[steps / 2]);
     var free = end > 0 ? -9 : 3; // where no line runs
-    plot.note(39.5, free, "line: the law cᵏ", "branch", "end");
+    plot.note(39.5, free, (curves.length > 1 ? "line: the bound" : "line: the law") + " cᵏ", "branch", "end");
     plot.note(39.5, free - 1.4, (curves.length > 1 ? "band" : "points") + ": measured", "ink", "end");
   };
 

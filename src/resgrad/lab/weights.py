@@ -180,8 +180,8 @@ def expected(setting: Setting) -> tuple[float, float]:
 
     Notes
     -----
-    Plain: exact at every width, since the mean of what comes down is the same for every x. With a skip: in
-    the limit of large width, as in Hayou et al. 2021 (arXiv:2010.12859).
+    Exact at every width, with a skip and without: the mean of what comes down through the blocks above is the
+    same for every x, see :eq:`eq-initialization-mean`.
     """
     if setting.biases:
         raise ValueError("weights: with biases no one law holds for all blocks")

@@ -189,9 +189,9 @@ def _picture(label: str) -> Figure:
         f"{shown[-2]} at −2. For more blocks it lies further to the left."
     )
     caption = (
-        f"Gates that are half open, at a bias of 0, leave {shown[0]} of a gradient behind 54 blocks; half of it is "
-        f"kept at {half}. Lines: what the skips alone keep, with gates that see their bias alone; this axis is not "
-        "logarithmic. Points, where the figure can be changed: the whole gradient behind drawn networks, medians "
+        f"Skips with gates that are half open, at a bias of 0, keep {shown[0]} of a gradient over 54 blocks; half of "
+        f"it is kept at {half}. Lines: what the skips alone keep, with gates that see their bias alone; this axis is "
+        "not logarithmic. Points, where the figure can be changed: the whole gradient behind drawn networks, medians "
         f"with bars from 10 to 90 % of {len(SEEDS)} seeds, width {_WIDTH}."
     )
     panel = Panel(x="bias of the gates at the start", y="share of the gradient kept")

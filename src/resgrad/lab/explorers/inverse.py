@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from resgrad.blocks.residual import residual
 from resgrad.lab.explorer import Bet, Control, Explorer, Scale, State, Try, explorer
 from resgrad.lab.figures import Figure, Panel, figure, line
+from resgrad.lab.labels import number
 from resgrad.measure.inverse import iterates
 from resgrad.rules._types import Array, Rule, Vjp
 from resgrad.rules.activation import relu, tanh
@@ -136,7 +137,8 @@ def inverse_explorer(label: str) -> Explorer:
         _picture(label),
         inverse,
         controls,
-        say="Branch: {branch}, c = {constant}. After {steps} steps {left} of the distance from x is left (median).",
+        say="Branch: {branch}, c = {constant}. After {steps} steps {left} of the distance from x is left (median; "
+        "10⁻¹² stands for that or less).",
         heads={"left": "distance left"},
         bet=_bet(),
         tries=_tries(),
@@ -153,13 +155,13 @@ _STORED = (
 
 
 def _bet() -> Bet:
-    left, half = inverse().shown()["left"], inverse(constant=0.4).shown()["left"]
+    left, sixteen = inverse().shown()["left"], number(0.4**40)
     return Bet(
-        "F is a rotation times c = 0.9, a contraction. How many decimal digits of x are right after 40 steps?",
+        "F is an orthogonal matrix times c = 0.9, a contraction. How many digits of x are right after 40 steps?",
         [
             (
                 "All sixteen",
-                f"No: 0.9 to the power of 40 is {left}, so that about two are; with c = 0.4 it is {half}.",
+                f"No: 0.9 to the power of 40 is {left}, so that about two are; sixteen take a c of 0.4: {sixteen}.",
             ),
             ("Six", f"No: {left} of the distance is left, which is about two digits."),
             ("Two", f"Yes: {left} of the distance is left; each digit takes about 22 steps."),
