@@ -98,7 +98,7 @@ def node_explorer(label: str) -> Explorer:
     -------
     Explorer
     """
-    spoken = ("the thread’s W", "−0.9 x", "shear", "quarter turn", "zero")
+    spoken = ("the thread’s W", "−0.9 x", "shear", "turn", "zero")
     controls = [
         Control("node", "the node", NODES, "add", ("add", "average", "side by side")),
         Control("branch", "the branch", tuple(BRANCHES), "thread", spoken),
