@@ -133,7 +133,7 @@ def _bet() -> Bet:
         "In 54 blocks each branch about halves a gradient: c² = 0.256. Which paths carry most of its energy?",
         [
             ("Those of 19 to 35 branches, as nearly all paths are", many),
-            ("Those of 0 to 3 branches: the skips", f"No: they are too few; {carried}."),
+            ("Those of 0 to 3 branches: nearly all skips", f"No: they are too few; {carried}."),
             ("A few in a thousand, in between", f"Yes: {carried}, and they are {at['paths']} of all paths."),
         ],
     )
