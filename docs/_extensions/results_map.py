@@ -117,7 +117,7 @@ def _table(app: Sphinx, docname: str, pages: list[str]) -> nodes.table:
             continue
         body += _row(_links(app, docname, cell) for cell in ([page], below, above))
     group += body
-    return nodes.table("", group)
+    return nodes.table("", group, classes=["links"])
 
 
 def _links(app: Sphinx, docname: str, pages: list[str]) -> list[nodes.Node]:
