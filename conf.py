@@ -105,6 +105,7 @@ html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "Residual gradients"
 html_static_path = ["docs/_static"]
+templates_path = ["docs/_templates"]
 html_css_files = ["css/resgrad.css"]
 html_favicon = "docs/_static/favicon.svg"
 html_show_sphinx = False

@@ -1,8 +1,9 @@
 """What keyboards and screen readers need and neither theme nor writer gives, put into every finished page.
 
-A box that scrolls sideways can be reached by the tab key (tables, and code and near misses too wide for a phone),
-the two asides have names, the entries of the bibliography are items of a list, the search has a heading, and an empty
-corner of a table is no header. `accessible` is a pure function that changes nothing the second time.
+A box that scrolls sideways can be reached by the tab key (tables, and code and near misses too wide for a phone), an
+identifier stands once (the theme wraps equations in boxes that repeat it), the two asides have names, the entries of
+the bibliography are items of a list, and an empty corner of a table is no header. `accessible` is a pure function
+that changes nothing the second time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _ASIDE = re.compile(r'<aside class="(sidebar-drawer|toc-drawer)([^"]*)">')
 _CODE = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 _NEAR = re.compile(r'<span class="near-miss">(<math.*?</math>)', re.DOTALL)
 _CORNER = re.compile(r'<th class="(head[^"]*)"><p></p></th>')
+_WRAPPER = re.compile(r'(<div class="(?:math|table)-wrapper[^"]*") id="[^"]*">')
 _TABLE = re.compile(r'<div class="table-wrapper([^"]*)">')
 
 
@@ -27,10 +29,9 @@ def accessible(html: str) -> str:
     html = _ASIDE.sub(
         lambda found: f'<aside class="{found[1]}{found[2]}" aria-label="{_NAMES[found[1]]}">', html
     )
+    html = _WRAPPER.sub(r"\1>", html)
     html = _TABLE.sub(r'<div class="table-wrapper\1" tabindex="0">', html)
     html = html.replace('role="doc-biblioentry"', 'role="listitem"')
-    if "<h1" not in html:
-        html = html.replace('<div id="search-results">', '<h1>Search</h1>\n<div id="search-results">')
     html = _CORNER.sub(r'<td class="\1"></td>', html)
     html = _NEAR.sub(lambda found: _reachable(found[0], "<span", _wide(found[1], _SIGNS)), html)
     return _CODE.sub(lambda found: _reachable(found[0], "<pre", _wide(found[1], _NARROW)), html)

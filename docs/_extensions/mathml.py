@@ -51,6 +51,8 @@ _COLOUR = re.compile(r"\\(?:text)?color\b")
 #: Letters no taller than an x; all others reach at least a capital's height.
 _LOW = "acegmnopqrsuvwxyzαγεηικμνοπρςστυφχψω"
 _OVERLINES = "¯‾\u0332"
+#: A formula in the text and the signs that close up to it; browsers would break the line between them.
+_CLOSED = re.compile(r"(<math>(?:(?!</math>).)*</math>(?:[.,;:!?)\]”]|’s?|-th)+)", re.DOTALL)
 _CONVERTER = LatexToMathML(
     fancy_error=False,
     macros={name: rf"\textcolor{{{colour}}}{{#1}}" for name, colour in _SENTINELS.items()},
@@ -249,6 +251,14 @@ def check_page(app: Sphinx, doctree: nodes.document) -> None:
             _placed(node, step_html, node["step"])
 
 
+def keep_signs(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Let no line begin with the full stop of a formula that ends the line before."""
+    if "body" in context:
+        context["body"] = _CLOSED.sub(r'<span class="closed">\1</span>', context["body"])
+
+
 def preload_font(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
@@ -261,6 +271,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the renderer ``mathml``."""
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.connect("doctree-read", check_page)
+    app.connect("html-page-context", keep_signs)
     app.connect("html-page-context", preload_font)
     MEDIA_TYPES[".woff2"] = "font/woff2"  # one of EPUB's own types, which Sphinx does not know
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -114,7 +114,7 @@ def _table(app: Sphinx, docname: str, pages: list[str]) -> nodes.table:
         above = [other for other in pages if page in found[other]]
         if below or above:
             rows.append([_links(app, docname, cell) for cell in ([page], below, above)])
-    return table(("Page", "Rests on", "Used by"), rows)
+    return table(("Page", "Rests on", "Used by"), rows, classes=["links"])
 
 
 def _links(app: Sphinx, docname: str, pages: list[str]) -> list[nodes.Node]:

@@ -162,7 +162,7 @@ _PAGE = """Title
 .. math:: \\bar x = \\bar y + \\bar y J_F
    :label: eq-one
 
-Inline :math:`\\bar x` and :eq:`eq-one`.
+Inline :math:`\\bar x`, :math:`x` and :eq:`eq-one`.
 """
 
 
@@ -172,6 +172,7 @@ def test_a_page_shows_number_link_and_no_tex(tmp_path):
     assert '<span class="eqno">(1)<a class="headerlink" href="#equation-eq-one"' in page
     assert 'href="#equation-eq-one">(1)</a>' in page
     assert "\\bar" not in page
+    assert page.count('<span class="closed"><math>') == page.count("</math>,</span>") == 1
     assert "mathjax" not in page.lower()
 
 
