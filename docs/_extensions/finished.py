@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.jinja2glue import BuiltinTemplateLoader
 
 from accessible import accessible
+from deferred import deferred
 from policy import with_policy
 
 
@@ -22,7 +23,7 @@ class Templates(BuiltinTemplateLoader):
         page = super().render(template, context)
         if template.endswith(".html") and context.get("builder") in ("html", "dirhtml", "singlehtml"):
             # The policy is the last: it holds hashes of what stands in the page.
-            page = with_policy(accessible(page))
+            page = with_policy(deferred(accessible(page)))
         return page
 
 
