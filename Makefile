@@ -46,7 +46,7 @@ study: $(READY) ## run a long experiment at full size; NAME=images, WORKERS=2
 live: $(READY) ## build again and reload the browser on every save
 	$(BIN)/sphinx-autobuild -n -j auto -c . -d build/doctrees --watch src --watch conf.py --re-ignore __pycache__ docs build/html
 
-check: lint types test html oracle ## what CI runs on the locked versions
+check: lint types test html browser oracle ## what CI runs on the locked versions
 
 lint: $(READY) ## look for slips and check the layout of the code
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -49,7 +49,7 @@ exclude_patterns = ["_*"]
 source_suffix = {".md": "myst-nb"}
 # The site's public addresses. Unset, the links that need one are left out and a notebook installs from the checkout:
 # site, where the pages stand; repository, where the source and the issues are; colab and binder, what opens a
-# notebook there, with {page} for its name.
+# notebook there, with {page} for its name; pdf and epub, where what `make formats` wrote is put.
 public_addresses: dict[str, str] = {}
 notfound_urls_prefix = urlsplit(public_addresses.get("site", "")).path.rstrip("/") + "/"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -99,6 +99,10 @@ def _tools(app: Sphinx, docname: str) -> str:
     )
 
 
+#: The whole site in one file, and the names of its addresses.
+_BOOKS = (("All pages as PDF", "pdf"), ("All pages as EPUB", "epub"))
+
+
 def _forms(app: Sphinx, docname: str) -> list[tuple[str, str]]:
     """The forms of a page and their addresses."""
     name = Path(docname).name
@@ -109,7 +113,8 @@ def _forms(app: Sphinx, docname: str) -> list[tuple[str, str]]:
         for words in ("Colab", "Binder"):
             if opener := address(app.config, words.lower()):
                 found.append((f"Open in {words}", opener.replace("{page}", quote(docname))))
-    return found + _on_repository(app, docname)
+    books = [(words, address(app.config, name)) for words, name in _BOOKS]
+    return found + [book for book in books if book[1]] + _on_repository(app, docname)
 
 
 def _on_repository(app: Sphinx, docname: str) -> list[tuple[str, str]]:

@@ -93,6 +93,7 @@ ADDRESSES = {
     "site": "https://docs.example/r/",
     "repository": "https://code.example/r",
     "colab": "https://colab.example/{page}.ipynb",
+    "pdf": "https://docs.example/r/all.pdf",
 }
 
 
@@ -227,6 +228,8 @@ def test_without_addresses_nothing_leads_to_another_site(site):
 def test_with_addresses_every_link_is_there(public):
     html = (public / "second.html").read_text("utf-8")
     assert 'href="https://colab.example/second.ipynb"' in html
+    assert '<a href="https://docs.example/r/all.pdf">All pages as PDF</a>' in html
+    assert "EPUB" not in html
     assert "https://code.example/r/issues/new?title=On%20the%20page%20second" in html
     assert "Error in this equation?" in html
     assert "url = {https://docs.example/r/second.html}" in html
@@ -270,7 +273,7 @@ def test_a_list_of_pages_has_the_short_name_the_statement_and_the_question(site)
     listed = html[html.index("page-list") : html.index("</dl>")]
     assert re.search(r'<dt>\s*<a [^>]*href="second.html"[^>]*><span>Product</span></a>', listed)
     assert "<p>A product</p>" in listed
-    assert re.search(r'<p class="page-question">What is <math.*</math>\?</p>', listed, re.DOTALL)
+    assert re.search(r'<p class="page-question">What is .*<math.*</math>\?', listed, re.DOTALL)
     assert ">Product</a>" in (site / "search.html").read_text(
         "utf-8"
     )  # the navigation has the short name alone
