@@ -51,6 +51,7 @@ source_suffix = {".md": "myst-nb"}
 # site, where the pages stand; repository, where the source and the issues are; colab and binder, what opens a
 # notebook there, with {page} for its name; pdf and epub, where what `make formats` wrote is put.
 public_addresses: dict[str, str] = {}
+notfound_template = "missing.html"
 notfound_urls_prefix = urlsplit(public_addresses.get("site", "")).path.rstrip("/") + "/"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -27,7 +27,7 @@ from folds import details, summary
 from tables import table
 
 #: From this width of the window on, the wide drawing fits beside the text.
-_WIDE = "(min-width: 46rem)"
+_WIDE = "print, (min-width: 46rem)"
 _SIZE = re.compile(r'<svg[^>]*? width="(\d+)" height="(\d+)"|<svg[^>]*? viewBox="0 0 (\d+) (\d+)"')
 _FIRST_SENTENCE = re.compile(r"(.+?[.!?])(\s+(?=[A-Z$({`\[])|$)", re.DOTALL)
 

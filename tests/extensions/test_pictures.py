@@ -65,7 +65,7 @@ def test_two_pictures_with_all_their_sizes(build):
     out = build(_page())
     html = (out / "a" / "page.html").read_text("utf-8")
     assert [re.findall(rf'<picture class="only-{theme}">', html) for theme in ("light", "dark")] != [[], []]
-    assert html.count('media="(min-width: 46rem)"') == 2
+    assert html.count('media="print, (min-width: 46rem)"') == 2
     assert html.count('width="640" height="320"') == 2
     assert html.count('width="328" height="260"') == 2
     assert html.count('loading="lazy"') == 1

@@ -195,7 +195,16 @@
     var log = function (v) { return Math.max(v / 100, -14); }, right = data.right[choice[0]].map(log), wrong = data.wrong[choice[0]][choice[1]].map(log), limit = data.tolerance[choice[2]] / 100;
     var plot = new Plot(stage, [-13, -1, range(-13, -1, 4), "step", power], [-14, 1, range(-12, 0, 4), "relative error", power]);
     plot.rule(limit, true, "axis");
-    plot.note(-1, limit + (wrong[data.at] > limit ? -1.1 : 0.3), "tolerance", "muted", "end");
+    /* Its name stands where the fewest points are: above or below it, at the right, in the middle or at the left. */
+    var met = function (spot) {
+      var y = limit + spot[1];
+      return data.steps.filter(function (x, i) {
+        return x > spot[0] - 3.3 && x <= spot[0] && [right[i], wrong[i]].some(function (v) { return v > y - 0.5 && v < y + 1.3; });
+      }).length;
+    };
+    var spots = [[-1, 0.3], [-1, -1.2], [-5.5, 0.3], [-5.5, -1.2], [-9.7, 0.3], [-9.7, -1.2]];
+    var spot = spots.reduce(function (best, one) { return met(one) < met(best) ? one : best; });
+    plot.note(spot[0], limit + spot[1], "tolerance", "muted", "end");
     plot.line(data.steps, wrong, "ink");
     plot.points(data.steps, null, right, null, "gradient");
     plot.here(data.steps[data.at], wrong[data.at]);

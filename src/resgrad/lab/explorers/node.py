@@ -154,7 +154,7 @@ def _tries() -> list[Try]:
             {"node": "beside"},
         ),
         Try("F(x) = −0.9 x", f"leaves a tenth, {against}, and so in every direction.", {"branch": "against"}),
-        Try("The shear", f"where F(x) is twice the second number of x, put first, makes {shear} of (1, 2).", {"branch": "shear"}),
+        Try("The shear", f"makes {shear} of (1, 2): F(x) is (2 b, 0) for x = (a, b).", {"branch": "shear"}),
     ]
 
 
@@ -182,8 +182,8 @@ def _picture(label: str) -> Figure:
     caption = (
         f"An addition hands all of ȳ to both paths, so that x̄ = {add}; an average would leave {average}, and parts "
         f"put side by side {beside}. Blue: what comes over the skip of an addition; orange, from its tip: what comes "
-        "through the branch; dashed: the gradient at x, for each node. Side by side: y is the first number of F(x) and the "
-        "second of x. F(x) = xW with the W of the thread."
+        "through the branch; dashed: the gradient at x, for each node. Side by side: y is the first number of F(x) and "
+        "the second of x. F(x) = xW with the W of the thread."
     )
     panel = Panel(x="first number", y="second number")
     return figure(label, draw, panels=[panel], alt=alt, caption=caption)
