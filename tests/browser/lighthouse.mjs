@@ -1,9 +1,12 @@
 // Lighthouse as on a slow phone. Run by itself it measures every page three times and takes the medians:
 //
-//     node lighthouse.mjs
+//     node lighthouse.mjs [PAGE...]
 //
-// Of the permanent pages of single equations and figures, all written by one function, it takes four.
+// Of the permanent pages of single equations and figures, all written by one function, it takes four, the largest
+// among them. Pages that are named are measured instead.
 
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import lighthouse from "lighthouse";
 import puppeteer from "puppeteer-core";
 import { BROWSERS, CHROMIUM_FLAGS } from "./engines.mjs";
@@ -65,7 +68,10 @@ export function faults({ page, scores, shift, failed }, from = 0) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const pages = [...TEXTS, ...[0, 1 / 3, 2 / 3, 1].map((share) => TAGS[Math.floor(share * (TAGS.length - 1))])];
+  const size = (page) => statSync(join(SITE, page)).size;
+  const tags = TAGS.toSorted((one, other) => size(one) - size(other));
+  const some = [0, 1 / 3, 2 / 3, 1].map((share) => tags[Math.floor(share * (tags.length - 1))]);
+  const pages = process.argv.length > 2 ? process.argv.slice(2) : [...TEXTS, ...some];
   console.log("perf  a11y  best   seo  shift   paint  page");
   await measuring(async (measure) => {
     for (const page of pages) {
