@@ -27,6 +27,7 @@ extensions = [
     "accessible",
     "cards",
     "check_directives",
+    "claims",
     "descriptions",
     "equations",
     "explorers",
