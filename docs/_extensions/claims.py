@@ -118,8 +118,9 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for node in found:
         assert link is not None
         node.insert(1, told(node, nodes.Text(" · "), link.tag(node["label"])))
-        number = figure_number(app.env, node["label"], "claim")
-        node[0].insert(0, [nodes.inline("", f"Claim {number}.", classes=["claim-number"]), nodes.Text(" ")])
+        number, statement = figure_number(app.env, node["label"], "claim"), node[0]
+        assert isinstance(statement, claim_statement)
+        statement.insert(0, [nodes.inline("", f"Claim {number}.", classes=["claim-number"]), nodes.Text(" ")])
 
 
 def told(node: claim, *more: nodes.Node) -> nodes.paragraph:
@@ -128,12 +129,13 @@ def told(node: claim, *more: nodes.Node) -> nodes.paragraph:
     return nodes.paragraph("", "", word, nodes.Text(f" · {node['kind']}"), *more, classes=["verdict"])
 
 
-_HEADS = (("Number", 8), ("Claim", 70), ("Verdict", 22))
+_HEADS = (("No.", 8), ("Claim", 70), ("Verdict", 22))
 
 
 def _list(app: Sphinx, found: list[claim]) -> nodes.table:
     group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for _, width in _HEADS), cols=len(_HEADS))
-    group += nodes.thead("", _row(*([nodes.Text(head)] for head, _ in _HEADS)))
+    heads: list[list[nodes.Node]] = [[nodes.Text(head)] for head, _ in _HEADS]
+    group += nodes.thead("", _row(*heads))
     group += nodes.tbody("", *(_listed(app, node) for node in found))
     return nodes.table("", group, classes=["claim-list", "colwidths-given"])
 

@@ -1,7 +1,7 @@
 """The permanent page of each tag, ``t/R017.html``: what it names, how it is checked, where it stands, how to cite it.
 
-The page of a figure shows the figure itself, that of a claim the whole verdict. That of a retired tag says why it is retired: no tag names anything
-else later, so a citation never leads astray.
+The page of a figure shows the figure itself, that of a claim the whole verdict. That of a retired tag says why it is
+retired: no tag names anything else later, so a citation never leads astray.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from html import escape
-from typing import Any, TypeVar
+from typing import Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -129,7 +129,7 @@ def _figure(app: Sphinx, tag: tags.Tag) -> str:
     return ""
 
 
-def _caption(shown: nodes.Node) -> nodes.paragraph:
+def _caption(shown: nodes.Node) -> nodes.Node:
     """The caption of a picture, without the links, which count from its own page."""
     while shown.parent is not None:
         shown = shown.parent
@@ -145,16 +145,14 @@ def _claim(app: Sphinx, tag: tags.Tag) -> str:
         if node["label"] == tag.label:
             statement, _, *decided = node.deepcopy().children
             stated = nodes.block_quote("", nodes.paragraph("", "", *statement.children[2:]))
-            return _html(app, [_unlinked(part) for part in (stated, told(node), *decided)])
+            parts: list[nodes.Node] = [stated, told(node), *decided]
+            return _html(app, [_unlinked(part) for part in parts])
     return ""
 
 
-Part = TypeVar("Part", bound=nodes.Element)
-
-
-def _unlinked(part: Part) -> Part:
+def _unlinked(part: nodes.Node) -> nodes.Node:
     """The same without the links that count from its own page."""
-    for link in list(part.findall(lambda node: isinstance(node, pending_xref | nodes.reference))):
+    for link in [*part.findall(pending_xref), *part.findall(nodes.reference)]:
         if "://" not in link.get("refuri", ""):
             link.parent.replace(link, nodes.inline("", link.astext()))
     return part

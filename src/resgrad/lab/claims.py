@@ -7,6 +7,7 @@ prints the plain network's quotient over the residual one's as a factor by which
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -78,8 +79,8 @@ def quotients(depth: int, seed: int) -> Quotients:
     plain, skipped = _draw(rng, depth), _draw(rng, 2 * depth + 2)
     layer = stack(linear, relu)
     blocks = [layer, *[residual(stack(layer, layer))] * depth, layer]
-    ends, pairs = (skipped[0], skipped[-1]), [*zip(skipped[1:-1:2], skipped[2:-1:2], strict=True)]
-    thetas = [_theta(ends[0]), *((_theta(A), _theta(B)) for A, B in pairs), _theta(ends[1])]
+    first, *inside, last = map(_theta, skipped)
+    thetas = [first, *zip(inside[::2], inside[1::2], strict=True), last]
     return Quotients(
         _quotient([layer] * depth, [_theta(W) for W in plain], rng),
         _quotient(blocks, thetas, rng),
@@ -88,7 +89,9 @@ def quotients(depth: int, seed: int) -> Quotients:
 
 def _drawn_before(depth: int) -> int:
     """How many numbers the notebook has drawn before it compares a depth."""
-    first = 34 * _MATRIX + 3 * WIDTH + 30 * WIDTH  # two networks of depth 10, a block, three columns, patterns
+    first = (
+        34 * _MATRIX + 3 * WIDTH + 30 * WIDTH
+    )  # two networks of depth 10, a block, three columns, patterns
     return first + sum((3 * L + 2) * _MATRIX + 2 * WIDTH for L in DEPTHS[: DEPTHS.index(depth)])
 
 
@@ -101,7 +104,9 @@ def _theta(W: Array) -> tuple[tuple[Array, Array], tuple[()]]:
     return (W.T, np.zeros(WIDTH)), ()
 
 
-def _quotient(blocks: list[Rule], thetas: list[tuple[object, ...]], rng: np.random.RandomState) -> float:
+def _quotient(
+    blocks: Sequence[Rule], thetas: Sequence[tuple[object, ...]], rng: np.random.RandomState
+) -> float:
     _, pull = trace(*blocks)(rng.standard_normal((1, WIDTH)), *thetas)
     _, bars = pull(np.ones((1, WIDTH)))
     first, last = (float(np.linalg.norm(bar[0][0])) for bar in (bars[0], bars[-1]))
