@@ -129,6 +129,15 @@ def told(node: claim, *more: nodes.Node) -> nodes.paragraph:
     return nodes.paragraph("", "", word, nodes.Text(f" · {node['kind']}"), *more, classes=["verdict"])
 
 
+def claim_preview(app: Sphinx, label: str) -> str:
+    """Write a claim and its verdict as HTML, for a page that refers to it."""
+    docname, _ = app.env.domains.standard_domain.anonlabels[label]
+    (node,) = (found for found in app.env.get_doctree(docname).findall(claim) if found["label"] == label)
+    statement = nodes.paragraph("", "", *node.children[0].deepcopy().children, classes=["claimed"])
+    builder: Any = app.builder
+    return "".join(str(builder.render_partial(part)["fragment"]) for part in (statement, told(node)))
+
+
 _HEADS = (("No.", 8), ("Claim", 70), ("Verdict", 22))
 
 

@@ -58,7 +58,7 @@ def build(folder: Path, monkeypatch: pytest.MonkeyPatch, page: str, other: str =
     (docs / "index.md").write_text(page + toctree, "utf-8")
     (docs / "other.md").write_text(other, "utf-8")
     settings = {
-        "extensions": ["myst_nb", "check_directives", "claims", "tag_pages", "exports", "mathml"],
+        "extensions": ["myst_nb", "check_directives", "claims", "tag_pages", "exports", "previews", "mathml"],
         "release": "1.2",
         "html_math_renderer": "mathml",
         "numfig": True,
@@ -106,8 +106,16 @@ def test_a_claim_is_shown_with_all_that_belongs_to_it(
     ]
     assert "<math" in listed
     assert re.findall(r"<td><p>([a-z ]+)</p></td>", listed) == ["false", "true under conditions"]
-    assert '<a class="reference internal" href="index.html#claim-copied">' in (site / "other.html").read_text(
-        "utf-8"
+    assert "preview" not in html
+
+
+def test_a_link_to_it_has_its_preview_in_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(tmp_path, monkeypatch, PAGE)
+    html = (tmp_path / "out" / "html" / "other.html").read_text("utf-8")
+    assert '<a class="reference internal" data-preview="claim-copied" href="index.html#claim-copied">' in html
+    template = html[html.index('<template id="preview-claim-copied">') : html.index("</template>")]
+    assert re.sub(r"<[^>]*>|\s+", " ", template).split() == (
+        ["It", "is", "copied.", "True", "under", "conditions", "·", "law", "in", "expectation"]
     )
 
 
