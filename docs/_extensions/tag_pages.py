@@ -144,7 +144,7 @@ def _claim(app: Sphinx, tag: tags.Tag) -> str:
     for node in _resolved(app, _place(app, tag)[0]).findall(claim):
         if node["label"] == tag.label:
             statement, _, *decided = node.deepcopy().children
-            stated = nodes.block_quote("", nodes.paragraph("", "", *statement.children[2:]))
+            stated = nodes.paragraph("", "", *statement.children[2:], classes=["claimed"])
             parts: list[nodes.Node] = [stated, told(node), *decided]
             return _html(app, [_unlinked(part) for part in parts])
     return ""
