@@ -26,6 +26,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "cards",
     "check_directives",
+    "claims",
     "descriptions",
     "equations",
     "explorers",

@@ -161,7 +161,7 @@ def stop_at_faults(app: Sphinx, env: BuildEnvironment) -> None:
             LOGGER.error(message, location=f"{env.doc2path(docname)}:{line}:{column}")
     count = sum(map(len, domain.faults.values()))
     if count:
-        raise ExtensionError(f"{count} fault{'s' if count > 1 else ''} in the equations; no page was written")
+        raise ExtensionError(f"{count} fault{'s' if count > 1 else ''} on the pages; no page was written")
 
 
 def pages_with_faults(app: Sphinx, env: BuildEnvironment, *changes: Iterable[str]) -> list[str]:

@@ -61,14 +61,15 @@ def _near_misses(env: BuildEnvironment) -> int:
     return sum(len(record["near"]) for record in domain_of(env).records.values())
 
 
-def figures(env: BuildEnvironment) -> list[str]:
-    """The labels of all figures."""
-    return [label for label in env.domains.standard_domain.anonlabels if label.startswith("fig-")]
+def labelled(env: BuildEnvironment, prefix: str) -> list[str]:
+    """The labels of all figures (fig) or all claims (claim)."""
+    return [label for label in env.domains.standard_domain.anonlabels if label.startswith(f"{prefix}-")]
 
 
 COUNTS: dict[str, Callable[[BuildEnvironment], int]] = {
     "pages": lambda env: len(env.found_docs),
-    "figures": lambda env: len(figures(env)),
+    "figures": lambda env: len(labelled(env, "fig")),
+    "claims": lambda env: len(labelled(env, "claim")),
     "equations": lambda env: len(domain_of(env).displays),
     "executed": _executed,
     "near-misses": _near_misses,
@@ -212,8 +213,9 @@ def strength(record: dict[str, Any]) -> str:
 
 
 def note_tag_faults(app: Sphinx, env: BuildEnvironment) -> None:
-    """Stop at equations or figures without a tag and at tags that lost theirs."""
-    found = list(tags.faults(tags.load(), [*domain_of(env).displays, *figures(env)]))
+    """Stop at equations, figures or claims without a tag and at tags that lost theirs."""
+    labels = [*domain_of(env).displays, *labelled(env, "fig"), *labelled(env, "claim")]
+    found = list(tags.faults(tags.load(), labels))
     if found:
         raise ExtensionError("; ".join(found))
 

@@ -107,7 +107,7 @@ def _special(node: nodes.Element, voice: Voice) -> str | None:
             return f"```{'' if language == 'none' else language}\n{node.astext().rstrip()}\n```"
         case "picture" | "drawing":
             return f"[{node['alt']}]"
-        case "summary":
+        case "summary" | "claim_statement":
             return f"**{_inline(node, voice).strip()}**"
         case "term" | "desc_signature":
             return f"**{node.astext().strip()}**"

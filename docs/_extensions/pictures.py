@@ -141,10 +141,10 @@ def file_name(label: str, svg: str) -> str:
     return f"{label}.{hashlib.sha256(svg.encode()).hexdigest()[:10]}.svg"
 
 
-def figure_number(env: BuildEnvironment, label: str) -> str:
-    """The number of a figure, as all pages together count it."""
+def figure_number(env: BuildEnvironment, label: str, kind: str = "figure") -> str:
+    """The number of a figure, or of what else is counted as figures are, as all pages together count it."""
     docname, anchor = env.domains.standard_domain.anonlabels[label]
-    return ".".join(map(str, env.toc_fignumbers[docname]["figure"][anchor]))
+    return ".".join(map(str, env.toc_fignumbers[docname][kind][anchor]))
 
 
 def visit_picture(self: Any, node: picture) -> None:

@@ -1,4 +1,4 @@
-"""Previews of equations: what a link to an equation shows on hover and focus stands in the page since the build."""
+"""Previews: what a link to an equation or a claim shows on hover and focus stands in the page since the build."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from check_domain import domain_of, equation_number, whole_tex
+from claims import claim_preview
 from folds import in_fold
 from mathml import to_mathml
 
@@ -17,16 +18,20 @@ _ANCHOR = "equation-"
 
 
 def mark_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Name, at each link in the text, the equation that it goes to; lists of relations stay as they are."""
+    """Name, at each link in the text, what it goes to; lists of relations and of claims stay as they are."""
     for link in doctree.findall(nodes.reference):
-        label = _label(link)
-        if label in domain_of(app.env).displays and not in_fold(link):
+        label = _label(app.env, link)
+        if label and not in_fold(link):
             link["preview"] = label
 
 
-def _label(link: nodes.reference) -> str:
-    target = link.get("refid") or str(link.get("refuri", "")).rpartition("#")[2]
-    return target.removeprefix(_ANCHOR) if target.startswith(_ANCHOR) else ""
+def _label(env: BuildEnvironment, link: nodes.reference) -> str:
+    page, _, anchor = str(link.get("refuri", "")).rpartition("#")
+    target = link.get("refid") or anchor
+    label = target.removeprefix(_ANCHOR)
+    if label != target:
+        return label if label in domain_of(env).displays else ""
+    return label if page and "://" not in page and label.startswith("claim-") else ""
 
 
 def add_previews(
@@ -38,7 +43,7 @@ def add_previews(
     labels = sorted({link["preview"] for link in doctree.findall(nodes.reference) if "preview" in link})
     body = _attributed(context["body"], labels)
     context["body"] = body + "".join(
-        f'<template id="preview-{label}">{preview(app.env, label)}</template>' for label in labels
+        f'<template id="preview-{label}">{_preview(app, label)}</template>' for label in labels
     )
     if labels:
         app.add_js_file("js/previews.js", loading_method="defer")
@@ -47,9 +52,15 @@ def add_previews(
 def _attributed(body: str, labels: list[str]) -> str:
     """The page's HTML with the label at each link that has a preview."""
     for label in labels:
-        link = re.compile(rf'(<a class="reference internal") (href="[^"]*#{_ANCHOR}{re.escape(label)}">)')
+        link = re.compile(
+            rf'(<a class="reference internal") (href="[^"]*#(?:{_ANCHOR})?{re.escape(label)}">)'
+        )
         body = link.sub(rf'\1 data-preview="{label}" \2', body)
     return body
+
+
+def _preview(app: Sphinx, label: str) -> str:
+    return claim_preview(app, label) if label.startswith("claim-") else preview(app.env, label)
 
 
 def preview(env: BuildEnvironment, label: str) -> str:
@@ -61,6 +72,7 @@ def preview(env: BuildEnvironment, label: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Mark the links and add the previews."""
+    app.setup_extension("claims")
     app.connect("doctree-resolved", mark_links, priority=400)
     app.connect("html-page-context", add_previews)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """The permanent page of each tag, ``t/R017.html``: what it names, how it is checked, where it stands, how to cite it.
 
-The page of a figure shows the figure itself. That of a retired tag says why it is retired: no tag names anything
-else later, so a citation never leads astray.
+The page of a figure shows the figure itself, that of a claim the whole verdict. That of a retired tag says why it is
+retired: no tag names anything else later, so a citation never leads astray.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import tags
 from check_directives import near_misses
 from check_domain import domain_of, equation_number, whole_tex
 from checking import NearMiss
+from claims import claim, told
 from equations import TAGGED, Linker, joined, relations, strength
 from mathml import equation_html
 from page_tools import bibtex
@@ -59,7 +60,7 @@ def _name(app: Sphinx, tag: tags.Tag) -> str:
         return f"retired {tag.kind}"
     if tag.kind == "equation":
         return f"equation ({equation_number(app.env, tag.label)})"
-    return f"figure {figure_number(app.env, tag.label)}"
+    return f"{tag.kind} {figure_number(app.env, tag.label, tag.kind)}"
 
 
 def _retired(tag: tags.Tag) -> str:
@@ -76,7 +77,7 @@ def _body(app: Sphinx, tag: tags.Tag) -> str:
     docname, anchor = _place(app, tag)
     here, title = TAGGED.format(tag.tag), escape(app.env.titles[docname].astext())
     uri = app.builder.get_relative_uri(here, docname)
-    shown = _equation(app, tag) if tag.kind == "equation" else _figure(app, tag)
+    shown = {"equation": _equation, "figure": _figure, "claim": _claim}[tag.kind](app, tag)
     return (
         f'<h1><span class="tag">{tag.tag}</span>, {_name(app, tag)}</h1>'
         f'<p>On the page <a class="reference" href="{uri}#{anchor}">{title}</a>, since version {tag.since}.</p>'
@@ -125,22 +126,43 @@ def _figure(app: Sphinx, tag: tags.Tag) -> str:
     return ""
 
 
-def _caption(shown: nodes.Node) -> nodes.paragraph:
+def _caption(shown: nodes.Node) -> nodes.Node:
     """The caption of a picture, without the links, which count from its own page."""
     while shown.parent is not None:
         shown = shown.parent
         for caption in shown.children:
             if isinstance(caption, nodes.caption):
-                copy = nodes.paragraph("", "", *(child.deepcopy() for child in caption.children))
-                for link in list(copy.findall(lambda node: isinstance(node, pending_xref | nodes.reference))):
-                    link.parent.replace(link, nodes.inline("", link.astext()))
-                return copy
+                return _unlinked(nodes.paragraph("", "", *(child.deepcopy() for child in caption.children)))
     return nodes.paragraph()
+
+
+def _claim(app: Sphinx, tag: tags.Tag) -> str:
+    """The claim, its verdict and what decides it."""
+    for node in _resolved(app, _place(app, tag)[0]).findall(claim):
+        if node["label"] == tag.label:
+            statement, _, *decided = node.deepcopy().children
+            stated = nodes.paragraph("", "", *statement.children[2:], classes=["claimed"])
+            parts: list[nodes.Node] = [stated, told(node), *decided]
+            return _html(app, [_unlinked(part) for part in parts])
+    return ""
+
+
+def _unlinked(part: nodes.Node) -> nodes.Node:
+    """The same without the links that count from its own page."""
+    for link in [*part.findall(pending_xref), *part.findall(nodes.reference)]:
+        if "://" not in link.get("refuri", ""):
+            link.parent.replace(link, nodes.inline("", link.astext()))
+    return part
 
 
 @lru_cache(maxsize=1)
 def _doctree(app: Sphinx, docname: str) -> nodes.document:
     return app.env.get_doctree(docname)
+
+
+@lru_cache(maxsize=1)
+def _resolved(app: Sphinx, docname: str) -> nodes.document:
+    return app.env.get_and_resolve_doctree(docname, app.builder)
 
 
 def _html(app: Sphinx, parts: list[nodes.Node]) -> str:
@@ -151,7 +173,7 @@ def _html(app: Sphinx, parts: list[nodes.Node]) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write the pages after the others."""
-    app.setup_extension("equations")
+    app.setup_extension("claims")
     app.setup_extension("pictures")
     app.connect("html-collect-pages", tag_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

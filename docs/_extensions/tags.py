@@ -1,4 +1,4 @@
-"""Permanent tags: ``docs/tags.csv`` gives every equation and figure a name that never changes and never disappears.
+"""Permanent tags: ``docs/tags.csv`` gives every equation, figure and claim a name that never changes or disappears.
 
 A tag is the letter R and three digits of base 32 without I, L, O and U, given in the order of appearance.
 ``python docs/_extensions/tags.py VERSION`` gives tags to the labels that have none; nothing edits or removes a line.
@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from reader import displays, notebook_of
+from reader import displays, fences, notebook_of
 
 PATH = Path(__file__).parents[1] / "tags.csv"
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-KINDS = {"eq": "equation", "fig": "figure"}
+KINDS = {"eq": "equation", "fig": "figure", "claim": "claim"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def write(table: Iterable[Tag], path: Path = PATH) -> None:
 
 
 def site_labels(docs: Path) -> list[str]:
-    """All labels of the pages' equations and of the figures that their cells make."""
+    """All labels of the pages' equations and claims and of the figures that their cells make."""
     labels: list[str] = []
     for page in sorted(docs.rglob("*.md")):
         text = page.read_text("utf-8")
@@ -93,6 +93,7 @@ def site_labels(docs: Path) -> list[str]:
         for cell in notebook_of(text).cells:
             if cell.cell_type == "code" and "check" not in cell.metadata.get("tags", []):
                 labels += re.findall(r'"(fig-[a-z0-9-]+)"', cell.source)
+        labels += [fence.label for fence in fences(text) if fence.is_directive and fence.kind == "claim"]
     return labels
 
 

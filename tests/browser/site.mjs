@@ -12,7 +12,7 @@ export const PAGES = readdirSync(SITE, { recursive: true, withFileTypes: true })
   .map((entry) => relative(SITE, join(entry.parentPath ?? entry.path, entry.name)))
   .sort();
 
-/** The permanent pages of single equations and figures; there are hundreds, written by one function. */
+/** The permanent pages of single equations, figures and claims; there are hundreds, written by one function. */
 export const TAGS = PAGES.filter((page) => page.startsWith("t/"));
 export const TEXTS = PAGES.filter((page) => !page.startsWith("t/"));
 
@@ -20,6 +20,7 @@ export const TEXTS = PAGES.filter((page) => !page.startsWith("t/"));
 export const TYPES = {
   start: "index.html",
   answers: "answers.html",
+  claims: "claims.html",
   derivation: "derivations/residual.html",
   evidence: "evidence/degradation.html",
   practice: "practice/grammar.html",

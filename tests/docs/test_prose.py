@@ -1,6 +1,7 @@
 """What stands in prose must be decided by the build: no typed figures, no absolute word without its check."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,17 @@ ALLOWED = {
 
 def paragraphs(page: Path) -> list[tuple[int, str]]:
     """The paragraphs, headings and list items of a page with their first lines."""
-    tokens = MarkdownIt("commonmark").use(front_matter_plugin).parse(page.read_text("utf-8"))
-    return [(t.map[0] + 1, t.content) for t in tokens if t.type == "inline" and t.map]
+    return list(_paragraphs(page.read_text("utf-8")))
+
+
+def _paragraphs(text: str, before: int = 0) -> Iterator[tuple[int, str]]:
+    for token in MarkdownIt("commonmark").use(front_matter_plugin).parse(text):
+        if token.type == "inline" and token.map:
+            yield before + token.map[0] + 1, token.content
+        elif token.type == "fence" and token.map and token.info.startswith("{claim}"):
+            # The claim itself is somebody else's: what decides it begins below the first empty line.
+            claimed, _, decided = token.content.partition("\n\n")
+            yield from _paragraphs(decided, before + token.map[0] + claimed.count("\n") + 3)
 
 
 def name(page: Path) -> str:

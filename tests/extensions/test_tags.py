@@ -38,6 +38,17 @@ def test_the_table_survives_writing_and_reading(tmp_path: Path) -> None:
     assert tags.load(tmp_path / "tags.csv") == written
 
 
+def test_labels_are_found_in_the_pages(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text(
+        "```{claim} claim-b\n:verdict: false\nWrong.\n```\n\n```{math}\n:label: eq-page-x\ny = x\n```\n\n"
+        '```{code-cell} python\nfigure("fig-page-y")\n```\n',
+        "utf-8",
+    )
+    labels = tags.site_labels(tmp_path)
+    assert labels == ["eq-page-x", "fig-page-y", "claim-b"]
+    assert [tags.kind_of(label) for label in labels] == ["equation", "figure", "claim"]
+
+
 RIGHT = table("eq-a-x", "fig-a-y")
 
 

@@ -1,4 +1,4 @@
-/* A preview of the equation that a link names: after 300 ms of hover or on focus; Escape closes it.
+/* A preview of the equation or claim that a link names: after 300 ms of hover or on focus; Escape closes it.
    What it shows stands in the page since the build, in a <template>. Touch goes to the equation itself. */
 (function () {
   "use strict";
