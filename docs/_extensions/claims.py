@@ -23,6 +23,7 @@ from equations import Linker
 from page_faults import Fault
 from pictures import figure_number
 from reader import Fence
+from tables import table
 
 VERDICTS = ("true", "true under conditions", "false")
 #: What kind of statement decides.
@@ -138,25 +139,16 @@ def claim_preview(app: Sphinx, label: str) -> str:
     return "".join(str(builder.render_partial(part)["fragment"]) for part in (statement, told(node)))
 
 
-_HEADS = (("No.", 8), ("Claim", 70), ("Verdict", 22))
-
-
 def _list(app: Sphinx, found: list[claim]) -> nodes.table:
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for _, width in _HEADS), cols=len(_HEADS))
-    heads: list[list[nodes.Node]] = [[nodes.Text(head)] for head, _ in _HEADS]
-    group += nodes.thead("", _row(*heads))
-    group += nodes.tbody("", *(_listed(app, node) for node in found))
-    return nodes.table("", group, classes=["claim-list", "colwidths-given"])
+    rows = (_listed(app, node) for node in found)
+    classes = ("claim-list", "colwidths-given")
+    return table(("No.", "Claim", "Verdict"), rows, widths=(8, 70, 22), classes=classes)
 
 
-def _listed(app: Sphinx, node: claim) -> nodes.row:
+def _listed(app: Sphinx, node: claim) -> list[list[nodes.Node]]:
     number = figure_number(app.env, node["label"], "claim")
     link = nodes.reference("", number, refid=node["ids"][0], internal=True)
-    return _row([link], [child.deepcopy() for child in node[0].children], [nodes.Text(node["verdict"])])
-
-
-def _row(*cells: list[nodes.Node]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+    return [[link], [child.deepcopy() for child in node[0].children], [nodes.Text(node["verdict"])]]
 
 
 def visit_claim(self: Any, node: claim) -> None:
