@@ -13,7 +13,10 @@ WIDE = "x = function_of(a, b, c_bar)"
         ('<aside class="sidebar-drawer">', '<aside class="sidebar-drawer" aria-label="All pages">'),
         ('<aside class="toc-drawer no-toc">', '<aside class="toc-drawer no-toc" aria-label="On this page">'),
         ('<div class="table-wrapper docutils">', '<div class="table-wrapper docutils" tabindex="0">'),
-        ('<div class="table-wrapper" id="a"><table id="a">', '<div class="table-wrapper" tabindex="0"><table id="a">'),
+        (
+            '<div class="table-wrapper" id="a"><table id="a">',
+            '<div class="table-wrapper" tabindex="0"><table id="a">',
+        ),
         ('<div class="math-wrapper" id="a"><div id="a">', '<div class="math-wrapper"><div id="a">'),
         (f"<pre>a\n<b>{WIDE}</b></pre>", f'<pre tabindex="0">a\n<b>{WIDE}</b></pre>'),
         ('<div class="citation" role="doc-biblioentry">', '<div class="citation" role="listitem">'),

@@ -85,7 +85,7 @@ def test_numbered_and_referred_to(build):
     html = (build(_page()) / "a" / "page.html").read_text("utf-8")
     assert '<figure class="align-default" id="fig-one-gap">' in html
     assert 'href="#fig-one-gap"><span class="std std-numref">Fig. 1</span>' in html
-    assert "<strong>The gap is 0.31.</strong> See <math>" in html
+    assert '<strong>The gap is 0.31.</strong> See <span class="closed"><math>' in html
 
 
 def test_drawn_inline(build):
