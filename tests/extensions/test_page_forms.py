@@ -273,7 +273,11 @@ def test_a_list_of_pages_has_the_short_name_the_statement_and_the_question(site)
     listed = html[html.index("page-list") : html.index("</dl>")]
     assert re.search(r'<dt>\s*<a [^>]*href="second.html"[^>]*><span>Product</span></a>', listed)
     assert "<p>A product</p>" in listed
-    assert re.search(r'<p class="page-question">What is .*<math.*</math>\?', listed, re.DOTALL)
+    assert re.search(
+        r'<p class="page-question">What is <span class="closed"><math.*</math>\?</span></p>',
+        listed,
+        re.DOTALL,
+    )
     assert ">Product</a>" in (site / "search.html").read_text(
         "utf-8"
     )  # the navigation has the short name alone
