@@ -116,7 +116,8 @@ html_copy_source = True  # the source that a page links to
 html_last_updated_fmt = None
 
 epub_show_urls = "no"
-epub_exclude_files = ["_static/fonts/OFL.txt"]
+# A second build finds what the first left beside its pages.
+epub_exclude_files = ["_static/fonts/OFL.txt", "checks.json", ".buildinfo.bak"]
 
 
 def setup(app: Sphinx) -> None:
