@@ -178,6 +178,22 @@ for (const engine of ENGINES) {
   });
 }
 
+test("on paper the solutions stand open", { skip: skipped("chromium") }, async () => {
+  const browser = await start("chromium");
+  try {
+    await browser.visit(fileUrl(TYPES.derivation));
+    const visible = () =>
+      [...document.querySelectorAll("article details")]
+        .filter(({ firstElementChild }) => firstElementChild.textContent.trim() === "Solution")
+        .map(({ lastElementChild }) => lastElementChild.checkVisibility());
+    assert.deepEqual(new Set(await browser.run(visible)), new Set([false]));
+    await browser.page.emulateMediaType("print");
+    assert.deepEqual(new Set(await browser.run(visible)), new Set([true]));
+  } finally {
+    await browser.stop();
+  }
+});
+
 /** Run until it gives something, for at most twenty seconds. */
 async function until(browser, work) {
   for (let tries = 0; tries < 200; tries++) {
