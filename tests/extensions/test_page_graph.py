@@ -1,6 +1,7 @@
 """What a page says to read before it: first what nothing else in that list leads to."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ def pages(monkeypatch):
     def of(found):
         monkeypatch.setattr(page_graph, "reading_order", lambda env: list(found))
         monkeypatch.setattr(page_graph, "edges", lambda env: {p: Counter(c) for p, c in found.items() if c})
-        return page_graph.needs(None)
+        return page_graph.needs(SimpleNamespace())
 
     return of
 
