@@ -1,11 +1,14 @@
 """What a page says to read before it: first what nothing else in that list leads to."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 
 import page_graph
+
+
+class Environment:
+    """One for each test: what is worked out from it is kept with it."""
 
 
 @pytest.fixture
@@ -13,7 +16,7 @@ def pages(monkeypatch):
     def of(found):
         monkeypatch.setattr(page_graph, "reading_order", lambda env: list(found))
         monkeypatch.setattr(page_graph, "edges", lambda env: {p: Counter(c) for p, c in found.items() if c})
-        return page_graph.needs(SimpleNamespace())
+        return page_graph.needs(Environment())
 
     return of
 
