@@ -26,6 +26,8 @@ NAMES = re.compile(
     r"|\b(ResNet|CIFAR)-\d+|\b\d by \d\b|^\*?\*?\d+\.\*?\*?|\bMachine Learning Repository \d+",
     re.IGNORECASE,
 )
+#: A link that says nothing when it is read by itself, as screen readers and search engines do.
+EMPTY_LINK = re.compile(r"\[(click here|here|go|more|read more|this|start|information)\]\(", re.IGNORECASE)
 #: Sentences that no number decides, each with the reason why it may stand.
 ALLOWED = {
     "it never names another equation": "a promise about tags, kept by a test of tags.csv",
@@ -49,6 +51,11 @@ def _paragraphs(text: str, before: int = 0) -> Iterator[tuple[int, str]]:
 
 def name(page: Path) -> str:
     return page.relative_to(DOCS).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_a_link_says_where_it_leads(page: Path) -> None:
+    assert [found for _, text in paragraphs(page) for found in EMPTY_LINK.findall(text)] == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)
