@@ -70,7 +70,7 @@ formats: html ## the whole site as PDF and EPUB: build/formats
 axe: html ## look at every page with axe, light and dark, on a desk and a phone: some minutes
 	RESGRAD_AXE=all sh tests/browser/run.sh axe.test.mjs
 
-lighthouse: html ## measure every page with Lighthouse, three times: half an hour
+lighthouse: html ## measure every page with Lighthouse, three times: an hour
 	sh tests/browser/run.sh lighthouse.mjs
 
 benchmark: $(ORACLE) ## time it beside JAX, the bare matrix products and, where it is installed, PyTorch
