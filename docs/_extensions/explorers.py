@@ -182,10 +182,9 @@ def title_of(node: nodes.Node) -> str:
 
 
 def add_script(app: Sphinx, page: str, template: str, context: Any, doctree: nodes.document | None) -> None:
-    """Give the script and its style to pages with an explorer alone."""
+    """Give the script to pages with an explorer alone."""
     if doctree is not None and any(doctree.findall(explorer)):
         app.add_js_file("js/explorers.js", loading_method="defer")
-        app.add_css_file("css/explorers.css")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -1,29 +1,39 @@
 """Every page goes through the last steps before it is written, once; no page is read or written again for them.
 
-A step is a pure function of a page's HTML. What it raises stops the build, which then names the page.
+A step is a function of a page's HTML. What it raises stops the build, which then names the page.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.jinja2glue import BuiltinTemplateLoader
+from sphinx.theming import Theme
 
 from accessible import accessible
+from bundles import Bundles
 from deferred import deferred
+from entries import entries
 from policy import with_policy
 
 
 class Templates(BuiltinTemplateLoader):
     """Sphinx's templates, and behind them the steps."""
 
+    def init(self, builder: Builder, theme: Theme | None = None, dirs: list[str] | None = None) -> None:
+        """Know where the pages are going to stand."""
+        super().init(builder, theme, dirs)
+        self._bundles = Bundles(Path(builder.outdir, "_static"))
+
     def render(self, template: str, context: dict[str, Any]) -> str:  # type: ignore[override]
         """Write a page of the site, finished; what is no page of a site comes out as it is."""
         page = super().render(template, context)
         if template.endswith(".html") and context.get("builder") in ("html", "dirhtml", "singlehtml"):
             # The policy is the last: it holds hashes of what stands in the page.
-            page = with_policy(deferred(accessible(page)))
+            page = with_policy(self._bundles(deferred(entries(accessible(page)))))
         return page
 
 

@@ -38,15 +38,16 @@ def add_previews(
     app: Sphinx, docname: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Put the previews behind the text of a page, and mark the links that have one."""
-    if doctree is None or app.builder.name != "html" or "body" not in context:
+    if app.builder.name != "html":
+        return
+    app.add_js_file("js/previews.js", loading_method="defer")
+    if doctree is None or "body" not in context:
         return
     labels = sorted({link["preview"] for link in doctree.findall(nodes.reference) if "preview" in link})
     body = _attributed(context["body"], labels)
     context["body"] = body + "".join(
         f'<template id="preview-{label}">{_preview(app, label)}</template>' for label in labels
     )
-    if labels:
-        app.add_js_file("js/previews.js", loading_method="defer")
 
 
 def _attributed(body: str, labels: list[str]) -> str:

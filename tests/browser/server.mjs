@@ -1,5 +1,6 @@
 // The built site over HTTP, compressed as a host would send it.
 
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -16,6 +17,14 @@ const TYPES = {
 };
 const PACKED = new Set([".png", ".woff2"]);
 
+/** What was compressed before is kept, as a host keeps it: packing is not the browser's time. */
+const kept = new Map();
+function zipped(body) {
+  const key = createHash("sha1").update(body).digest("base64");
+  if (!kept.has(key)) kept.set(key, gzipSync(body));
+  return kept.get(key);
+}
+
 /**
  * Serve a folder on a free port.
  *
@@ -28,7 +37,7 @@ export async function serve(folder, extra = {}) {
     try {
       const body = extra[path]?.(searchParams) ?? (await readFile(join(folder, normalize(path))));
       const kind = extname(path) || ".html";
-      const packed = PACKED.has(kind) ? body : gzipSync(body);
+      const packed = PACKED.has(kind) ? body : zipped(body);
       server.sent.push({ path, bytes: packed.length });
       const encoding = PACKED.has(kind) ? {} : { "Content-Encoding": "gzip" };
       const head = { "Content-Type": TYPES[kind] ?? "application/octet-stream", "Content-Length": packed.length };
