@@ -109,6 +109,7 @@ html_title = "Residual gradients"
 html_static_path = ["docs/_static"]
 templates_path = ["docs/_templates"]
 html_css_files = ["css/explorers.css", "css/resgrad.css"]
+html_js_files = ["js/piecewise.js"]
 html_favicon = "docs/_static/favicon.svg"
 html_show_sphinx = False
 html_show_search_summary = False

@@ -8,6 +8,10 @@ element again, and chooses light or dark in a script that begins the body. A scr
 and with it the rest of the page. Both are done in front of the sheets, which a page is now read beside: no body is
 there yet whose theme could be set, so that it is set when there is one, which is before anything is drawn.
 
+The class that takes the place of the theme's lets the style sheet lay out a long page piece by piece, as it is scrolled
+to. Who comes to a place within it, by its address or back to where they were, gets it whole: that place depends on the
+height of all that is above.
+
 `deferred` is a pure function that changes nothing the second time.
 """
 
@@ -19,7 +23,8 @@ _SCRIPT = re.compile(r'\s*<script\b([^>]*\ssrc="[^"]*"[^>]*)></script>')
 _DEFER = re.compile(r'\sdefer(?:="[^"]*")?')
 _THEME = re.compile(r"\s*<script>\s*(document\.body\.dataset\.theme = [^<]*?;)\s*</script>")
 _SHEET = re.compile(r'\s*<link rel="stylesheet"|</head>')
-_FIRST = '<script>document.documentElement.removeAttribute("class");{}</script>'
+_FIRST = """<script>document.documentElement.className =
+  !location.hash && performance.getEntriesByType("navigation")[0]?.type === "navigate" ? "piecewise" : "";{}</script>"""
 _IN_BODY = """
 new MutationObserver((_, self) => {{
   if (!document.body) return;

@@ -150,6 +150,39 @@ for (const engine of ENGINES) {
       assert.ok(await browser.run(() => document.querySelector("details.check").open));
     });
 
+    test("on a narrow window the list of all pages is opened by a key, and closed it is no stop of the tab key", async () => {
+      await browser.resize(640, 800);
+      await browser.visit(at(TYPES.derivation));
+      const shut = await browser.run(drawer);
+      assert.deepEqual(shut, { focused: false, marked: false, links: 0, left: shut.left });
+      await browser.press("Tab");
+      assert.deepEqual(await browser.run(drawer), { focused: true, marked: true, links: 0, left: shut.left });
+      await browser.press(" ");
+      const open = await until(browser, () => {
+        const box = document.querySelector(".sidebar-drawer").getBoundingClientRect();
+        return box.left === 0 ? [...document.querySelectorAll(".sidebar-tree a")].filter((link) => link.checkVisibility()) : [];
+      });
+      assert.ok(open.length > 10, `${open.length} links`);
+    });
+
+    for (const page of ["derivations/weights.html", "reference/api/figures.html"]) {
+      test(`a long page keeps its place: ${page}`, async () => {
+        await browser.resize(640, 800);
+        await browser.visit(at(page));
+        const whole = await browser.run(places);
+        for (const id of [whole[3], whole[Math.floor(0.6 * whole.length)], whole.at(-2)]) {
+          await browser.visit(at(TYPES.search));
+          await browser.visit(`${at(page)}#${id}`);
+          assert.ok(await browser.run(standsAtTop, id), `#${id} as an address`);
+          await browser.visit(at(TYPES.search));
+          await browser.visit(at(page));
+          await browser.run((to) => (location.hash = to), id);
+          assert.ok(await browser.run(standsAtTop, id), `#${id} as a link`);
+          assert.deepEqual(await browser.run(goUp), [], `up from #${id}`);
+        }
+      });
+    }
+
     for (const width of [...NARROW]) {
       test(`nothing is wider than a window of ${width} pixels`, async () => {
         await browser.resize(width, 800);
@@ -212,6 +245,46 @@ async function until(browser, work) {
 
 function theme() {
   return { theme: document.body.dataset.theme, background: getComputedStyle(document.body).backgroundColor };
+}
+
+function drawer() {
+  const marked = getComputedStyle(document.querySelector(".nav-overlay-icon")).outlineStyle !== "none";
+  const links = [...document.querySelectorAll(".sidebar-drawer a")].filter((link) => link.checkVisibility()).length;
+  const { left } = document.querySelector(".sidebar-drawer").getBoundingClientRect();
+  return { focused: document.activeElement.matches(".sidebar-toggle"), marked, links, left };
+}
+
+/** The addresses within a page, in their order. */
+function places() {
+  return [...document.querySelectorAll("article :is(section section, .equation, .derivation, dl.py)[id]")].map(({ id }) => id);
+}
+
+/** Whether, once all stands still, the window begins at a place or ends where the page does. */
+async function standsAtTop(id) {
+  const place = document.getElementById(id);
+  let top;
+  for (let still = 0; still < 10; still++) {
+    await new Promise(requestAnimationFrame);
+    const now = place.getBoundingClientRect().top;
+    if (now !== top) still = 0;
+    top = now;
+  }
+  const end = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+  return (top > -2 && top < 150) || (end && top < innerHeight);
+}
+
+/** Scroll up in small steps; by how much what is seen moved, where it was not by the step. */
+async function goUp() {
+  const wrong = [];
+  for (let step = 0; step < 60 && scrollY > 200; step++) {
+    const seen = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
+    const before = seen.getBoundingClientRect().top;
+    scrollBy(0, -120);
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    const moved = seen.getBoundingClientRect().top - before;
+    if (Math.abs(moved - 120) > 3) wrong.push(moved);
+  }
+  return wrong;
 }
 
 function switchTheme() {

@@ -3,8 +3,10 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 
-const KEYS = { Tab: "\uE004", Enter: "\uE007", Escape: "\uE00C", Shift: "\uE008" };
+const KEYS = { Tab: "\uE004", Enter: "\uE007", Escape: "\uE00C", Shift: "\uE008", " ": " " };
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const SCREEN = [1600, 1200];
 
 export const MINI_BROWSERS = ["x86_64", "aarch64"].map(
   (machine) => `/usr/lib/${machine}-linux-gnu/webkit2gtk-4.1/MiniBrowser`,
@@ -22,7 +24,7 @@ export function onScreen(command, settings = {}) {
     LIBGL_ALWAYS_SOFTWARE: "1",
     GTK_THEME: settings.dark ? "Adwaita:dark" : "Adwaita",
   };
-  const screen = ["-a", "-s", "-screen 0 1600x1200x24"];
+  const screen = ["-a", "-s", `-screen 0 ${SCREEN.join("x")}x24`];
   const child = spawn("xvfb-run", [...screen, ...command], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const lines = [];
   const note = (text) => lines.push(...String(text).split("\n").filter(Boolean));
@@ -81,7 +83,9 @@ export async function webkit(binary, settings) {
     },
     async resize(wanted, height) {
       width = wanted;
-      const rect = { x: 0, y: 0, width: Math.max(wanted, narrowest), height };
+      const wide = Math.max(wanted, narrowest);
+      // Keys go to the window that is below the pointer, and that rests in the middle of the screen.
+      const rect = { x: Math.round((SCREEN[0] - wide) / 2), y: 0, width: wide, height };
       await call("POST", `${session}/window/rect`, rect);
     },
     run: (work, ...args) =>

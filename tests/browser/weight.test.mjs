@@ -39,19 +39,22 @@ test(`no first visit costs more than ${MOST_BYTES} bytes`, { skip }, async (cont
 });
 
 test("the time until the formulas stand, reported", { skip }, async (context) => {
+  // The page has been read and the font is there: the next frame shows the formulas of the window as they stay.
   await browser.page.evaluateOnNewDocument(() => {
-    addEventListener("DOMContentLoaded", () =>
-      document.fonts.ready.then(() => requestAnimationFrame(() => (window.stood = performance.now()))),
-    );
+    document.addEventListener("readystatechange", () => {
+      if (document.readyState === "interactive")
+        document.fonts.ready.then(() => requestAnimationFrame(() => (window.stood = performance.now())));
+    });
   });
-  for (const page of ["derivations/residual.html", "derivations/order.html"]) {
+  for (const page of ["derivations/residual.html", "derivations/order.html", "derivations/weights.html"]) {
     const times = [];
-    for (let run = 0; run < 5; run++) {
+    for (let run = 0; run < 9; run++) {
       await browser.visit(`${server.address_}/${page}`);
       await browser.page.waitForFunction(() => window.stood);
       times.push(await browser.run(() => window.stood));
     }
-    const [fastest, , middle] = times.sort((one, other) => one - other);
-    context.diagnostic(`${fastest.toFixed(0)} ms after navigation at best, ${middle.toFixed(0)} in the middle: ${page}`);
+    times.sort((one, other) => one - other);
+    const [best, middle] = [times[0], times[4]].map((time) => time.toFixed(0));
+    context.diagnostic(`${best} ms after navigation at best, ${middle} in the middle: ${page}`);
   }
 });

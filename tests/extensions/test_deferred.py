@@ -2,7 +2,8 @@
 
 from deferred import deferred
 
-WORKS = '<script>document.documentElement.removeAttribute("class");</script>'
+WORKS = """<script>document.documentElement.className =
+  !location.hash && performance.getEntriesByType("navigation")[0]?.type === "navigate" ? "piecewise" : "";</script>"""
 SHEET = '<link rel="stylesheet" href="a.css" />'
 FIRST, SECOND = '<script src="a.js?v=1"></script>', '<script defer="defer" id="b" src="b.js"></script>'
 THEME = 'document.body.dataset.theme = localStorage.getItem("theme") || "auto";'
