@@ -2,12 +2,12 @@
 
 A first visit asks for three files and the font instead of for sixteen files: each costs the browser some
 milliseconds in which it could have set formulas. The files stand in ``_static`` beside those that they are made of,
-and are made of the same ones on every page, so that they are fetched once.
+and are made of the same ones on every page, so that they are fetched once. They are written last: the theme finishes
+its own when all pages are there.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from zlib import crc32
@@ -15,8 +15,8 @@ from zlib import crc32
 #: Scripts that few pages have; they keep an element of their own.
 OF_SOME_PAGES = {"js/explorers.js", "language_data.js", "searchtools.js"}
 
-_SHEET = re.compile(r'\s*<link rel="stylesheet"[^>]*\shref="([^"]*)_static/([^"?]*)[^"]*"[^>]*>')
-_SCRIPT = re.compile(r'<script\b[^>]*\ssrc="([^"]*)_static/([^"?]*)[^"]*"[^>]*></script>')
+_SHEET = re.compile(r'\s*<link rel="stylesheet"[^>]*\shref="([^"]*)_static/([^"?]*)([^"]*)"[^>]*>')
+_SCRIPT = re.compile(r'<script\b[^>]*\ssrc="([^"]*)_static/([^"?]*)([^"]*)"[^>]*></script>')
 _KINDS = (
     (_SHEET, "css/site.css", '<link rel="stylesheet" href="{}">'),
     (_SCRIPT, "js/site.js", '<script defer src="{}"></script>'),
@@ -27,11 +27,10 @@ _MAP = re.compile(r"(?://|/\*)# sourceMappingURL=[^\s*]*(?:\s*\*/)?")
 
 
 class Bundles:
-    """The joint files of a site whose static files are in `static`; called with a page, they take its place."""
+    """The joint files of a site; called with a page, they take the place of its own."""
 
-    def __init__(self, static: Path) -> None:
-        self._static = static
-        self._written: dict[str, tuple[list[str], str]] = {}
+    def __init__(self) -> None:
+        self._parts: dict[str, list[str]] = {}
 
     def __call__(self, html: str) -> str:
         """Return a page that asks for the joint files; the second time, nothing changes.
@@ -39,40 +38,45 @@ class Bundles:
         Raises
         ------
         ValueError
-            For a page with other files than those before, and for a sheet that names a file beside it.
+            For a page with other files than those before.
         """
         for pattern, target, element in _KINDS:
             found = [one for one in pattern.finditer(html) if one[2] not in OF_SOME_PAGES]
             names = [one[2] for one in found]
             if not found or names == [target]:
                 continue
-            address = f"{found[0][1]}_static/{target}?v={self._write(target, names)}"
+            known = self._parts.setdefault(target, names)
+            if names != known:
+                other = ", ".join(sorted(set(names) ^ set(known))) or "their order"
+                raise ValueError(
+                    f"{target} is for all pages, and this one differs from those before in: {other}"
+                )
+            # Each part's address has a key of what it holds.
+            key = crc32("".join(one[2] + one[3] for one in found).encode())
+            address = f"{found[0][1]}_static/{target}?v={key:08x}"
             for one in reversed(found):
                 new = element.format(address) if one is found[0] else ""
                 html = html[: one.start()] + new + html[one.end() :]
         return html
 
-    def _write(self, target: str, names: list[str]) -> str:
-        """Write a joint file, once; return a key of what it holds."""
-        known = self._written.get(target)
-        if known is None:
-            text = "\n".join(self._text(name, target) for name in names)
-            path = self._static / target
-            path.parent.mkdir(exist_ok=True)
-            # Several processes write pages, and each of them this.
-            part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(text, "utf-8")
-            part.replace(path)
-            known = self._written[target] = (names, f"{crc32(text.encode()):08x}")
-        if known[0] != names:
-            other = ", ".join(sorted(set(names) ^ set(known[0]))) or "their order"
-            raise ValueError(f"{target} is for all pages, and this one differs from those before in: {other}")
-        return known[1]
+    def write(self, static: Path) -> None:
+        """Write the joint files beside their parts.
 
-    def _text(self, name: str, target: str) -> str:
-        text = _MAP.sub("", (self._static / name).read_text("utf-8")).strip()
-        if not target.endswith(".css"):
-            return f"{text}\n;"
-        if Path(name).parent != Path(target).parent and (beside := _BESIDE.search(text)):
-            raise ValueError(f"{name} names a file ({beside[0]}) and cannot become a part of {target}")
-        return text
+        Raises
+        ------
+        ValueError
+            For a sheet that names a file beside it, which would not be found from another folder.
+        """
+        for target, names in self._parts.items():
+            path = static / target
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("\n".join(_text(static, name, target) for name in names), "utf-8")
+
+
+def _text(static: Path, name: str, target: str) -> str:
+    text = _MAP.sub("", (static / name).read_text("utf-8")).strip()
+    if not target.endswith(".css"):
+        return f"{text}\n;"
+    if Path(name).parent != Path(target).parent and (beside := _BESIDE.search(text)):
+        raise ValueError(f"{name} names a file ({beside[0]}) and cannot become a part of {target}")
+    return text

@@ -24,6 +24,8 @@ export async function measuring(work) {
   const server = await serve(SITE);
   const browser = await puppeteer.launch({ executablePath: BROWSERS.chromium, args: CHROMIUM_FLAGS });
   const { port } = new URL(browser.wsEndpoint());
+  // A browser that has just been started is still busy with itself: the first run is not a page's.
+  await lighthouse(`${server.address_}/${TEXTS[0]}`, { port: Number(port), logLevel: "silent" });
   try {
     return await work(async (page) => {
       const { lhr } = await lighthouse(`${server.address_}/${page}`, { port: Number(port), logLevel: "silent" });
