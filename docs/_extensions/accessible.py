@@ -1,9 +1,9 @@
 """What keyboards and screen readers need and neither theme nor writer gives, put into every finished page.
 
-A box that scrolls sideways can be reached by the tab key (tables, and code and near misses too wide for a phone), an
-identifier stands once (the theme wraps equations in boxes that repeat it), the two asides have names, the entries of
-the bibliography are items of a list, and an empty corner of a table is no header. `accessible` is a pure function
-that changes nothing the second time.
+What opens the list of pages on a narrow window stands in the header, beside its sign. A box that scrolls sideways can
+be reached by the tab key (tables, and code and near misses too wide for a phone), an identifier stands once (the theme
+wraps equations in boxes that repeat it), the two asides have names, the entries of the bibliography are items of a
+list, and an empty corner of a table is no header. `accessible` is a pure function that changes nothing the second time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ _SIGNS = 18
 
 _NAMES = {"sidebar-drawer": "All pages", "toc-drawer": "On this page"}
 _ASIDE = re.compile(r'<aside class="(sidebar-drawer|toc-drawer)([^"]*)">')
+_SWITCH = re.compile(r'<input type="checkbox" class="sidebar-toggle" name="__navigation"[^>]*>')
+_SIGN = '<label class="nav-overlay-icon"'
 _CODE = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 _NEAR = re.compile(r'<span class="near-miss">(<math.*?</math>)', re.DOTALL)
 _CORNER = re.compile(r'<th class="(head[^"]*)"><p></p></th>')
@@ -29,6 +31,8 @@ def accessible(html: str) -> str:
     html = _ASIDE.sub(
         lambda found: f'<aside class="{found[1]}{found[2]}" aria-label="{_NAMES[found[1]]}">', html
     )
+    if (switch := _SWITCH.search(html)) and _SIGN in html:
+        html = html.replace(switch[0], "", 1).replace(_SIGN, switch[0] + _SIGN, 1)
     html = _WRAPPER.sub(r"\1>", html)
     html = _TABLE.sub(r'<div class="table-wrapper\1" tabindex="0">', html)
     html = html.replace('role="doc-biblioentry"', 'role="listitem"')

@@ -4,6 +4,8 @@ import pytest
 
 from accessible import accessible
 
+SWITCH = '<input type="checkbox" class="sidebar-toggle" name="__navigation" id="__navigation">'
+SIGN = '<label class="nav-overlay-icon" for="__navigation">'
 WIDE = "x = function_of(a, b, c_bar)"
 
 
@@ -12,6 +14,7 @@ WIDE = "x = function_of(a, b, c_bar)"
     [
         ('<aside class="sidebar-drawer">', '<aside class="sidebar-drawer" aria-label="All pages">'),
         ('<aside class="toc-drawer no-toc">', '<aside class="toc-drawer no-toc" aria-label="On this page">'),
+        (f"{SWITCH}<header>{SIGN}", f"<header>{SWITCH}{SIGN}"),
         ('<div class="table-wrapper docutils">', '<div class="table-wrapper docutils" tabindex="0">'),
         (
             '<div class="table-wrapper" id="a"><table id="a">',
