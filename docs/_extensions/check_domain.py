@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Iterable, Set
-from functools import cache
+from collections.abc import Callable, Iterable, Set
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -24,6 +25,8 @@ from sphinx.util import logging
 
 from page_faults import Fault, faults
 from reader import DISPLAYS, Fence, fences
+
+Result = TypeVar("Result")
 
 LOGGER = logging.getLogger(__name__)
 _EQUATION_LINK = re.compile(r":eq:`([\w-]+)`")
@@ -79,23 +82,47 @@ class CheckDomain(Domain):
         """Nothing is linked through this domain: equations are the math domain's."""
         return []
 
-    def rests_on(self, label: str) -> list[str]:
-        """The equations that this one uses: named in its reasons, or behind the code that it calls.
-
-        Code counts where its equation stands on another page: what a page derives does not rest on its own code.
-        """
-        page, calls = self.displays[label]["docname"], self.records.get(label, {}).get("calls", ())
-        behind = {link for call in calls for link in equation_links(call)} & self.displays.keys()
-        behind = {link for link in behind if self.displays[link]["docname"] != page}
-        named = set(self.displays[label]["links"]) & self.displays.keys()
-        return sorted(behind | named - {label})
-
 
 def domain_of(env: BuildEnvironment) -> CheckDomain:
     """The check domain of a build."""
     domain = env.get_domain("check")
     assert isinstance(domain, CheckDomain)
     return domain
+
+
+def once(function: Callable[[BuildEnvironment], Result]) -> Callable[[BuildEnvironment], Result]:
+    """Keep the result for as long as there is the environment: what is asked for when no page is read any more."""
+    results: WeakKeyDictionary[BuildEnvironment, Result] = WeakKeyDictionary()
+
+    @wraps(function)
+    def kept(env: BuildEnvironment) -> Result:
+        if env not in results:
+            results[env] = function(env)
+        return results[env]
+
+    return kept
+
+
+@once
+def rests_on(env: BuildEnvironment) -> dict[str, list[str]]:
+    """The equations that each one uses, label -> labels: named in its reasons, or behind the code that it calls.
+
+    Code counts where its equation stands on another page: what a page derives does not rest on its own code.
+    """
+    domain = domain_of(env)
+    used: dict[str, list[str]] = {}
+    for label, display in sorted(domain.displays.items()):
+        behind = {
+            link for call in domain.records.get(label, {}).get("calls", ()) for link in equation_links(call)
+        }
+        behind = {
+            link
+            for link in behind & domain.displays.keys()
+            if domain.displays[link]["docname"] != display["docname"]
+        }
+        named = set(display["links"]) & domain.displays.keys()
+        used[label] = sorted(behind | named - {label})
+    return used
 
 
 def equation_number(env: BuildEnvironment, label: str) -> str:

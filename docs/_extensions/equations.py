@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.nodes import make_refnode
 
 import tags
-from check_domain import CheckDomain, domain_of, equation_number
+from check_domain import CheckDomain, domain_of, equation_number, once, rests_on
 from folds import details
 from page_tools import report_address
 from tables import table
@@ -89,13 +89,17 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         index.replace_self(list(_tables(domain, link)))
 
 
+@once
+def _tags(env: BuildEnvironment) -> dict[str, tags.Tag]:
+    return tags.load()
+
+
 class Linker:
     """Makes the links from one page."""
 
     def __init__(self, app: Sphinx, docname: str) -> None:
-        self.app, self.docname, self.tags = app, docname, tags.load()
-        domain = domain_of(app.env)
-        self.rests_on = {label: domain.rests_on(label) for label in sorted(domain.displays)}
+        self.app, self.docname, self.tags = app, docname, _tags(app.env)
+        self.rests_on = rests_on(app.env)
 
     def used_by(self, label: str) -> list[str]:
         """The equations that rest on this one."""

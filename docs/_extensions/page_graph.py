@@ -6,33 +6,16 @@ All of it is asked for when pages are written, and nothing of it changes then: i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
 
-from check_domain import domain_of
+from check_domain import domain_of, once, rests_on
 
 #: So many pages are named on each side of a page.
 SHOWN = 4
-Result = TypeVar("Result")
-
-
-def _once(function: Callable[[BuildEnvironment], Result]) -> Callable[[BuildEnvironment], Result]:
-    """Keep the result for as long as there is the environment."""
-    results: WeakKeyDictionary[BuildEnvironment, Result] = WeakKeyDictionary()
-
-    @wraps(function)
-    def kept(env: BuildEnvironment) -> Result:
-        if env not in results:
-            results[env] = function(env)
-        return results[env]
-
-    return kept
 
 
 def reading_order(env: BuildEnvironment) -> list[str]:
@@ -46,7 +29,7 @@ def reading_order(env: BuildEnvironment) -> list[str]:
     return list(dict.fromkeys(below(env.config.root_doc)))
 
 
-@_once
+@once
 def short_names(env: BuildEnvironment) -> dict[str, str]:
     """What the tables of contents call a page, ``Name <page>``: page -> name."""
     trees = (tree for toc in env.tocs.values() for tree in toc.findall(addnodes.toctree))
@@ -60,20 +43,20 @@ def short_name(env: BuildEnvironment, page: str) -> str:
     return short_names(env).get(page, stem)
 
 
-@_once
+@once
 def edges(env: BuildEnvironment) -> dict[str, Counter[str]]:
     """How many equations of a page rest on each earlier page: page -> earlier page -> count."""
     domain, place = domain_of(env), {name: index for index, name in enumerate(reading_order(env))}
     found: dict[str, Counter[str]] = {}
     for label, display in domain.displays.items():
         page = display["docname"]
-        pages = {domain.displays[other]["docname"] for other in domain.rests_on(label)}
+        pages = {domain.displays[other]["docname"] for other in rests_on(env)[label]}
         earlier = [other for other in pages if place.get(other, 0) < place.get(page, 0)]
         found.setdefault(page, Counter()).update(earlier)
     return found
 
 
-@_once
+@once
 def needs(env: BuildEnvironment) -> dict[str, list[str]]:
     """What to read before each page, in the order of reading.
 
@@ -93,7 +76,7 @@ def needs(env: BuildEnvironment) -> dict[str, list[str]]:
     return result
 
 
-@_once
+@once
 def leads_to(env: BuildEnvironment) -> dict[str, list[str]]:
     """The pages of which the largest share rests on each page, in the order of reading."""
     order, found = reading_order(env), edges(env)

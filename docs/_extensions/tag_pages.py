@@ -98,19 +98,10 @@ def _equation(app: Sphinx, tag: tags.Tag) -> str:
             nodes.paragraph("", "Near misses that the check rejects:"),
             near_misses(tuple(NearMiss(**miss) for miss in record["near"])),
         ]
-    for heading, items in relations(domain, tag.label, _linker(app, here)):
+    for heading, items in relations(domain, tag.label, Linker(app, here)):
         parts.append(nodes.paragraph("", f"{heading} ", *joined(items), classes=["relations"]))
     html = equation_html(whole_tex(display), name=f"Equation {equation_number(app.env, tag.label)}")
     return f'<div class="equation">{html}</div>{_html(app, parts)}'
-
-
-def _linker(app: Sphinx, docname: str) -> Linker:
-    """One for all pages, told where it stands: it counts what rests on what when it is made."""
-    if not hasattr(app, "resgrad_tag_linker"):
-        app.resgrad_tag_linker = Linker(app, docname)  # type: ignore[attr-defined]
-    linker: Linker = app.resgrad_tag_linker  # type: ignore[attr-defined]
-    linker.docname = docname
-    return linker
 
 
 def _figure(app: Sphinx, tag: tags.Tag) -> str:
