@@ -296,6 +296,7 @@ function widths() {
 }
 
 function measureMaths() {
+  document.documentElement.classList.remove("piecewise"); // what is not laid out yet has no measures
   const formulas = [...document.querySelectorAll("math")].filter(
     (formula) => formula.textContent && !formula.closest("details:not([open])"),
   );
@@ -313,6 +314,7 @@ function measureMaths() {
 }
 
 function measureBrackets() {
+  document.documentElement.classList.remove("piecewise"); // what is not laid out yet has no measures
   const height = (element) => element.getBoundingClientRect().height;
   // Firefox encloses the sign of a sum without its limits, as TeX's \\bigl( does.
   const core = (element) => (/^m(under|over)/.test(element.localName) ? element.firstElementChild : element);
@@ -331,6 +333,7 @@ function measureBrackets() {
 }
 
 function measureBars() {
+  document.documentElement.classList.remove("piecewise"); // what is not laid out yet has no measures
   return [...document.querySelectorAll("mover")]
     .filter((over) => over.checkVisibility() && over.lastElementChild.textContent === "\u203e")
     .map((over) => {
