@@ -110,18 +110,14 @@ def rests_on(env: BuildEnvironment) -> dict[str, list[str]]:
     Code counts where its equation stands on another page: what a page derives does not rest on its own code.
     """
     domain = domain_of(env)
+    displays = domain.displays
     used: dict[str, list[str]] = {}
-    for label, display in sorted(domain.displays.items()):
-        behind = {
-            link for call in domain.records.get(label, {}).get("calls", ()) for link in equation_links(call)
-        }
-        behind = {
-            link
-            for link in behind & domain.displays.keys()
-            if domain.displays[link]["docname"] != display["docname"]
-        }
-        named = set(display["links"]) & domain.displays.keys()
-        used[label] = sorted(behind | named - {label})
+    for label, display in sorted(displays.items()):
+        calls = domain.records.get(label, {}).get("calls", ())
+        behind = {link for call in calls for link in equation_links(call) if link in displays}
+        elsewhere = {link for link in behind if displays[link]["docname"] != display["docname"]}
+        named = set(display["links"]) & displays.keys()
+        used[label] = sorted(elsewhere | named - {label})
     return used
 
 
