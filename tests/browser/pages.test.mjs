@@ -139,7 +139,11 @@ for (const engine of ENGINES) {
         }
         const { missed, unseen } = await browser.run(focusReport);
         assert.deepEqual(missed, [], "not reached");
-        assert.deepEqual(unseen, [], "reached without a sign of it");
+        // Keys that come faster than frames can leave a stop before the window has scrolled to it: a second look waits.
+        for (const [place, name] of unseen) {
+          await browser.run((place) => [...focusSeen.seen.keys()][place].focus(), place);
+          assert.ok((await until(browser, focusShows, place)).length, `reached without a sign of it: ${name}`);
+        }
       });
     }
 
@@ -228,10 +232,10 @@ test("on paper the solutions stand open", { skip: skipped("chromium") }, async (
 });
 
 /** Run until it gives something, for at most twenty seconds. */
-async function until(browser, work) {
+async function until(browser, work, ...args) {
   for (let tries = 0; tries < 200; tries++) {
     try {
-      const found = await browser.run(work);
+      const found = await browser.run(work, ...args);
       if (found.length) return found;
     } catch {
       // The page is being replaced.
@@ -368,17 +372,18 @@ function watchFocus() {
     if (element.matches(".sidebar-toggle, .toctree-checkbox, [tabindex='-1']")) wanted.delete(element);
   }
   const seen = new Map();
-  document.addEventListener("focusin", ({ target }) => {
-    const style = getComputedStyle(target);
-    seen.set(target, style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1);
-  });
+  const signed = (element) => {
+    const style = getComputedStyle(element);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+  };
+  const here = (element) => {
+    const box = element.getBoundingClientRect();
+    return element.matches(".skip-to-content") || (box.bottom > 0 && box.top < innerHeight);
+  };
+  document.addEventListener("focusin", ({ target }) => seen.set(target, signed(target)));
   // Whether it is in the window is judged when it is left: by then the window has scrolled to it.
-  document.addEventListener("focusout", ({ target }) => {
-    const box = target.getBoundingClientRect();
-    const here = target.matches(".skip-to-content") || (box.bottom > 0 && box.top < innerHeight);
-    seen.set(target, seen.get(target) && here);
-  });
-  window.focusSeen = { wanted, seen };
+  document.addEventListener("focusout", ({ target }) => seen.set(target, seen.get(target) && here(target)));
+  window.focusSeen = { wanted, seen, shows: (element) => signed(element) && here(element) };
   document.activeElement?.blur();
   return wanted.size;
 }
@@ -389,6 +394,12 @@ function focusReport() {
   const name = (element) => element.outerHTML.slice(0, 120);
   return {
     missed: [...wanted].filter((element) => !seen.has(element)).map(name),
-    unseen: [...seen].filter(([, visible]) => !visible).map(([element]) => name(element)),
+    unseen: [...seen].flatMap(([element, visible], place) => (visible ? [] : [[place, name(element)]])),
   };
+}
+
+function focusShows(place) {
+  const { seen, shows } = window.focusSeen;
+  const stop = [...seen.keys()][place];
+  return document.activeElement === stop && shows(stop) ? [place] : [];
 }
