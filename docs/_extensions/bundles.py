@@ -4,6 +4,9 @@ A first visit asks for three files and the font instead of for sixteen files: ea
 milliseconds in which it could have set formulas. The files stand in ``_static`` beside those that they are made of,
 and are made of the same ones on every page, so that they are fetched once. They are written last: the theme finishes
 its own when all pages are there.
+
+The sheet has no comments: they would cost a slow connection a round trip. The theme's script waits for the first
+frame.
 """
 
 from __future__ import annotations
@@ -23,6 +26,19 @@ _KINDS = (
 )
 #: An address in a sheet that is relative to where the sheet stands.
 _BESIDE = re.compile(r"""url\((?!\s*["']?(?:data:|#))|@import""")
+#: A comment, or a string, which may hold what looks like one.
+_COMMENT = re.compile(r"""("[^"]*"|'[^']*')|\s*/\*.*?\*/\s*""", re.DOTALL)
+#: The theme's script asks at once how far the page is scrolled, and later where each heading stands: before the first
+#: frame, the page would be laid out for it twice. It waits for an event that has been by then.
+_AFTER_THE_FIRST_FRAME = {"scripts/furo.js"}
+_LATE = """requestAnimationFrame(function () {{
+  setTimeout(function () {{
+    document.addEventListener = function (type, act) {{ setTimeout(act); }};
+    try {{
+{}
+    }} finally {{ delete document.addEventListener; }}
+  }});
+}});"""
 _MAP = re.compile(r"(?://|/\*)# sourceMappingURL=[^\s*]*(?:\s*\*/)?")
 
 
@@ -52,7 +68,7 @@ class Bundles:
                     f"{target} is for all pages, and this one differs from those before in: {other}"
                 )
             # Each part's address has a key of what it holds.
-            key = crc32("".join(one[2] + one[3] for one in found).encode())
+            key = crc32((_LATE + "".join(one[2] + one[3] for one in found)).encode())
             address = f"{found[0][1]}_static/{target}?v={key:08x}"
             for one in reversed(found):
                 new = element.format(address) if one is found[0] else ""
@@ -76,7 +92,8 @@ class Bundles:
 def _text(static: Path, name: str, target: str) -> str:
     text = _MAP.sub("", (static / name).read_text("utf-8")).strip()
     if not target.endswith(".css"):
-        return f"{text}\n;"
+        return f"{_LATE.format(text) if name in _AFTER_THE_FIRST_FRAME else text}\n;"
+    text = _COMMENT.sub(lambda found: found[1] or "\n", text).strip()
     if Path(name).parent != Path(target).parent and (beside := _BESIDE.search(text)):
         raise ValueError(f"{name} names a file ({beside[0]}) and cannot become a part of {target}")
     return text

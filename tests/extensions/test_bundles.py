@@ -75,6 +75,24 @@ def test_a_page_with_other_files_is_told_which():
         bundles(PAGE.replace("../_static/a.css", "../other/a.css"))
 
 
+def test_the_theme_s_script_runs_after_the_first_frame(static):
+    (static / "scripts").mkdir()
+    (static / "scripts" / "furo.js").write_text("look({ at: 1 })", "utf-8")
+    written(static, PAGE.replace("_static/b.js", "_static/scripts/furo.js"))
+    first, late = (static / "js" / "site.js").read_text("utf-8").split("\n;\n")
+    assert first == "const a = 1"
+    assert late.startswith("requestAnimationFrame(") and "\nlook({ at: 1 })\n" in late
+
+
+def test_the_sheet_has_no_comments(static):
+    (static / "a.css").write_text("/* it's */ a { b: c } /* d\n */\ne::before { content: '/* f */' }", "utf-8")
+    written(static)
+    assert (static / "css" / "site.css").read_text("utf-8").splitlines()[:2] == [
+        "a { b: c }",
+        "e::before { content: '/* f */' }",
+    ]
+
+
 @pytest.mark.parametrize("text", ["url(f.png)", "url( 'f.png')", '@import "c.css";'])
 def test_a_sheet_that_names_a_file_beside_it_is_refused(static, text):
     (static / "a.css").write_text(text, "utf-8")

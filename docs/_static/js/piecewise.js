@@ -1,10 +1,10 @@
 /* A page that is laid out piece by piece is laid out whole when the reader goes far at once: by a link within it, the
    end key, the scroll bar, a word that is searched for. What has been jumped over has a height that was guessed; on the
    way back it would get its own, and move what is being read. What has the focus, or is in the middle of the window,
-   stays where it is. */
+   stays where it is. A page that is laid out so begins at its top: to ask where it stands would be to lay it out. */
 (function () {
   "use strict";
-  var root = document.documentElement, last = scrollY;
+  var root = document.documentElement, last = 0;
   function place(element) { return element.getBoundingClientRect().top; }
   function look() {
     var far = Math.abs(scrollY - last) > 2 * innerHeight;
