@@ -81,11 +81,14 @@ def test_the_theme_s_script_runs_after_the_first_frame(static):
     written(static, PAGE.replace("_static/b.js", "_static/scripts/furo.js"))
     first, late = (static / "js" / "site.js").read_text("utf-8").split("\n;\n")
     assert first == "const a = 1"
-    assert late.startswith("requestAnimationFrame(") and "\nlook({ at: 1 })\n" in late
+    assert late.startswith("requestAnimationFrame(")
+    assert "\nlook({ at: 1 })\n" in late
 
 
 def test_the_sheet_has_no_comments(static):
-    (static / "a.css").write_text("/* it's */ a { b: c } /* d\n */\ne::before { content: '/* f */' }", "utf-8")
+    (static / "a.css").write_text(
+        "/* it's */ a { b: c } /* d\n */\ne::before { content: '/* f */' }", "utf-8"
+    )
     written(static)
     assert (static / "css" / "site.css").read_text("utf-8").splitlines()[:2] == [
         "a { b: c }",
