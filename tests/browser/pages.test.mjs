@@ -13,8 +13,8 @@ const BACKGROUND = { light: "rgb(255, 255, 255)", dark: "rgb(18, 22, 28)" };
 const FIGURES = TYPES.evidence;
 
 const frame = (url, width) => {
-  const { origin, pathname } = new URL(url);
-  return `${origin}/frame.html?width=${width}&page=${pathname}`;
+  const { origin, pathname, hash } = new URL(url);
+  return `${origin}/frame.html?width=${width}&page=${encodeURIComponent(pathname + hash)}`;
 };
 const pages = {
   "/frame.html": (query) =>
@@ -169,9 +169,15 @@ for (const engine of ENGINES) {
       assert.ok(open.length > 10, `${open.length} links`);
     });
 
-    for (const page of ["derivations/weights.html", "reference/api/figures.html"]) {
-      test(`a long page keeps its place: ${page}`, async () => {
-        await browser.resize(640, 800);
+    // On a phone more of a page is laid out late.
+    for (const [page, width] of [
+      ["derivations/weights.html", 640],
+      ["derivations/weights.html", 400],
+      ["derivations/normalization.html", 400],
+      ["reference/api/figures.html", 640],
+    ]) {
+      test(`a long page keeps its place: ${page}, ${width} pixels`, async () => {
+        await browser.resize(width, 800);
         await browser.visit(at(page));
         const whole = await browser.run(places);
         for (const id of [whole[3], whole[Math.floor(0.6 * whole.length)], whole.at(-2)]) {
