@@ -39,6 +39,16 @@ function noteViolations() {
   );
 }
 
+/** Firefox sets a formula of which half has been read, says this of it, and sets it again: of whole ones we look ourselves. */
+const HALF_READ = /^Error: Invalid markup: Incorrect number of children for <m/;
+
+function misshapen() {
+  const children = { msub: 2, msup: 2, msubsup: 3, mfrac: 2, mroot: 2, munder: 2, mover: 2, munderover: 3 };
+  return Object.entries(children).flatMap(([name, number]) =>
+    [...document.querySelectorAll(name)].filter((one) => one.childElementCount !== number).map((one) => one.outerHTML),
+  );
+}
+
 /** Open pages in a WebKit that writes its console to its output, all at once; a driven one does not write it. */
 async function webkitConsole(urls) {
   const { lines, stop } = onScreen([
@@ -98,8 +108,9 @@ for (const engine of ENGINES) {
           for (const url of urls(kind)) {
             await browser.visit(url);
             assert.deepEqual(await browser.run(() => window.violations), [], url);
+            assert.deepEqual(await browser.run(misshapen), [], url);
           }
-          assert.deepEqual(browser.logged, []);
+          assert.deepEqual(browser.logged.filter((line) => !HALF_READ.test(line)), []);
           const home = kind === "http" ? server.address_ : "file:";
           const abroad = browser.requested.filter((url) => !url.startsWith(home) && !url.startsWith("data:"));
           assert.deepEqual(abroad, []);
