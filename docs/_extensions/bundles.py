@@ -39,7 +39,7 @@ _LATE = """requestAnimationFrame(function () {{
     }} finally {{ delete document.addEventListener; }}
   }});
 }});"""
-_MAP = re.compile(r"(?://|/\*)# sourceMappingURL=[^\s*]*(?:\s*\*/)?")
+_MAP = re.compile(r"//# sourceMappingURL=\S*")
 
 
 class Bundles:
@@ -90,8 +90,9 @@ class Bundles:
 
 
 def _text(static: Path, name: str, target: str) -> str:
-    text = _MAP.sub("", (static / name).read_text("utf-8")).strip()
+    text = (static / name).read_text("utf-8")
     if not target.endswith(".css"):
+        text = _MAP.sub("", text).strip()
         return f"{_LATE.format(text) if name in _AFTER_THE_FIRST_FRAME else text}\n;"
     text = _COMMENT.sub(lambda found: found[1] or "\n", text).strip()
     if Path(name).parent != Path(target).parent and (beside := _BESIDE.search(text)):

@@ -26,11 +26,7 @@ const MOST_RUNS = 9;
 /** Sphinx keeps the page of search results out of search engines, which Lighthouse holds against it. */
 export const NOT_FOUND_BY_SEARCH = ["search.html"];
 
-/**
- * Measure with one Chromium and one server; `work` gets a function from a page to what was measured.
- *
- * The categories that are not measured again stand as they were: they do not depend on the machine.
- */
+/** Measure with one Chromium and one server; `work` gets a function from a page, and categories, to what was measured. */
 export async function measuring(work) {
   const server = await serve(SITE);
   const browser = await puppeteer.launch({ executablePath: BROWSERS.chromium, args: CHROMIUM_FLAGS });
@@ -59,7 +55,11 @@ export async function measuring(work) {
 
 const median = (numbers) => numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length / 2)];
 
-/** What a page has in the medians of three runs, of a machine that is fast enough if it has to be. */
+/**
+ * What a page has in the medians of three runs, of a machine that is fast enough if it has to be.
+ *
+ * Only performance is measured again: the other categories do not depend on the machine.
+ */
 async function measured(measure, page) {
   const first = await measure(page);
   const runs = [first];

@@ -38,6 +38,7 @@ for (const engine of ENGINES) {
     test("maths is MathML of a sane size in its own font", async () => {
       for (const page of [TYPES.derivation, "derivations/activation.html", TYPES.start]) {
         await browser.visit(at(page));
+        await browser.run(layOutWhole);
         const seen = await browser.run(measureMaths);
         assert.ok(seen.formulas > 0, `${page} has no formula`);
         assert.deepEqual(seen.odd, [], page);
@@ -49,6 +50,7 @@ for (const engine of ENGINES) {
       let tall = 0;
       for (const page of ["derivations/order.html", "derivations/bounds.html", "derivations/paths.html"]) {
         await browser.visit(at(page));
+        await browser.run(layOutWhole);
         const seen = await browser.run(measureBrackets);
         assert.deepEqual(seen.short, [], page);
         tall += seen.tall;
@@ -58,6 +60,7 @@ for (const engine of ENGINES) {
 
     test("a bar stands close above its letter", async () => {
       await browser.visit(at(TYPES.derivation));
+      await browser.run(layOutWhole);
       const gaps = await browser.run(measureBars);
       assert.ok(gaps.length > 10, `${gaps.length} bars`);
       assert.deepEqual(
@@ -305,8 +308,12 @@ function widths() {
   return { wide: document.documentElement.scrollWidth, inner: innerWidth };
 }
 
+/** What is not laid out yet has no measures. */
+function layOutWhole() {
+  document.documentElement.classList.remove("piecewise");
+}
+
 function measureMaths() {
-  document.documentElement.classList.remove("piecewise"); // what is not laid out yet has no measures
   const formulas = [...document.querySelectorAll("math")].filter(
     (formula) => formula.textContent && !formula.closest("details:not([open])"),
   );
@@ -324,7 +331,6 @@ function measureMaths() {
 }
 
 function measureBrackets() {
-  document.documentElement.classList.remove("piecewise"); // what is not laid out yet has no measures
   const height = (element) => element.getBoundingClientRect().height;
   // Firefox encloses the sign of a sum without its limits, as TeX's \\bigl( does.
   const core = (element) => (/^m(under|over)/.test(element.localName) ? element.firstElementChild : element);
@@ -343,7 +349,6 @@ function measureBrackets() {
 }
 
 function measureBars() {
-  document.documentElement.classList.remove("piecewise"); // what is not laid out yet has no measures
   return [...document.querySelectorAll("mover")]
     .filter((over) => over.checkVisibility() && over.lastElementChild.textContent === "\u203e")
     .map((over) => {
